@@ -1,0 +1,1 @@
+"""The program's own metrics and logs: what it tells about itself."""

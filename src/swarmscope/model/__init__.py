@@ -1,0 +1,1 @@
+"""The vocabulary every other package speaks: labels, matchers, batches, contracts and errors."""

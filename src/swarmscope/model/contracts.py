@@ -1,0 +1,150 @@
+"""The joints of the system: who may call what, who owns the buffers, what holds after a partial failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.matchers import Matcher
+from swarmscope.model.metrics import HistogramColumns, MetricBatch
+from swarmscope.model.series import SampleColumns, Selection, SymbolTable
+
+
+class Clock(Protocol):
+    """Where the time comes from; tests hand in a fake."""
+
+    def now_ns(self) -> int:
+        """Wall clock, Unix nanoseconds."""
+        ...
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a batch. `refused` maps a reason, fit for the sender to read, to a count of samples.
+
+    `retryable` is true when at least one refusal may pass later (an active-series limit), false when the
+    same data would be refused again (a label that is too long). `limit` is the first limit's name.
+    """
+
+    samples: int = 0
+    histograms: int = 0
+    exemplars: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    retryable: bool = False
+    limit: str | None = None
+
+
+class SeriesIndex(Protocol):
+    """What the write path may ask the catalogue: is this series known?"""
+
+    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Catalogue numbers for wire keys [n], UNKNOWN_SERIES where a key is new. Thread-safe, no I/O."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """The 64-bit seed that every wire key MUST be hashed with: random per process, against forged collisions."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes batches. Wrappers are sinks around a sink; the innermost one commits."""
+
+    def write_metrics(self, batch: MetricBatch) -> Receipt:
+        """Return when all that was not refused is durable; blocks, so call it from a worker thread.
+
+        The sink owns the batch from here on and may change it. Buffers that the batch's columns point into MUST
+        stay unchanged until the call returns. Raises LimitExceededError or UnavailableError when nothing of
+        the batch was taken; a partial refusal is told in the receipt, and the rest is durable.
+        """
+        ...
+
+
+class Cancellation(Protocol):
+    """Asked by whoever works long; raises to end the work."""
+
+    def check(self) -> None:
+        """Raise QueryTimeoutError or QueryCancelledError when the query should end, else return at once."""
+        ...
+
+
+@dataclass(slots=True)
+class ReadBudget:
+    """What one query may still fetch. `max_samples` counts samples held in memory at once for the query."""
+
+    cancellation: Cancellation
+    max_samples: int
+    used_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplars:
+    """Exemplars of n series in time order: (ts_ms, value, labels) lists by position in the selection."""
+
+    by_series: dict[int, list[tuple[int, float, dict[str, str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMetadata:
+    """One metric family's type, unit and help text."""
+
+    kind: str
+    unit: str
+    help: str
+
+
+class Reader(Protocol):
+    """Gives metrics back. Time ranges are closed: start_ms <= ts <= end_ms. Results belong to the caller.
+
+    Whatever a `Sink` has acknowledged is seen by reads that begin afterwards.
+    """
+
+    @property
+    def symbols(self) -> SymbolTable:
+        """The strings behind label codes."""
+        ...
+
+    def select_series(
+        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
+    ) -> Selection:
+        """Series that match all matchers and may have samples in the range (a superset in time is allowed).
+
+        Raises QueryFailedError on a bad regex. No matcher at all means every series.
+        """
+        ...
+
+    def read_samples(
+        self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget
+    ) -> SampleColumns:
+        """Float samples of the selection. Raises LimitExceededError when the budget's samples are used up."""
+        ...
+
+    def read_histograms(
+        self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget
+    ) -> HistogramColumns:
+        """Native histograms; `series` is the position in the selection; sorted by (series, ts_ms), unique."""
+        ...
+
+    def read_exemplars(self, selection: Selection, start_ms: int, end_ms: int) -> Exemplars:
+        """Exemplars of the selection."""
+        ...
+
+    def label_names(
+        self, tenant: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """Sorted names of labels on series that match any of the matcher lists (all series if none is given)."""
+        ...
+
+    def label_values(
+        self, tenant: str, name: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """Sorted values of one label, as `label_names`."""
+        ...
+
+    def metadata(self, tenant: str) -> dict[str, list[MetricMetadata]]:
+        """All known metadata by metric family."""
+        ...
