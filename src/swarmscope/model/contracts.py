@@ -108,24 +108,18 @@ class Reader(Protocol):
         """The strings behind label codes."""
         ...
 
-    def select_series(
-        self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int
-    ) -> Selection:
+    def select_series(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selection:
         """Series that match all matchers and may have samples in the range (a superset in time is allowed).
 
         Raises QueryFailedError on a bad regex. No matcher at all means every series.
         """
         ...
 
-    def read_samples(
-        self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget
-    ) -> SampleColumns:
+    def read_samples(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> SampleColumns:
         """Float samples of the selection. Raises LimitExceededError when the budget's samples are used up."""
         ...
 
-    def read_histograms(
-        self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget
-    ) -> HistogramColumns:
+    def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
         """Native histograms; `series` is the position in the selection; sorted by (series, ts_ms), unique."""
         ...
 
@@ -133,9 +127,7 @@ class Reader(Protocol):
         """Exemplars of the selection."""
         ...
 
-    def label_names(
-        self, tenant: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[str]:
+    def label_names(self, tenant: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[str]:
         """Sorted names of labels on series that match any of the matcher lists (all series if none is given)."""
         ...
 

@@ -70,14 +70,10 @@ class LabelSets:
             names.extend(labels)
             values.extend(labels.values())
             offsets.append(len(names))
-        return cls(
-            np.array(offsets, np.int64), Utf8Column.from_strings(names), Utf8Column.from_strings(values)
-        )
+        return cls(np.array(offsets, np.int64), Utf8Column.from_strings(names), Utf8Column.from_strings(values))
 
     def to_dicts(self) -> list[dict[str, str]]:
         """Every set as a mapping. # Slow path"""
         names, values = self.names.to_strings(), self.values.to_strings()
         bounds = self.offsets.tolist()
-        return [
-            dict(zip(names[a:b], values[a:b], strict=True)) for a, b in zip(bounds, bounds[1:], strict=False)
-        ]
+        return [dict(zip(names[a:b], values[a:b], strict=True)) for a, b in zip(bounds, bounds[1:], strict=False)]
