@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
 METRIC_NAME = "__name__"
@@ -42,6 +44,26 @@ class Utf8Column:
     def to_strings(self) -> list[str]:
         """All strings as Python objects. # Slow path"""
         return [self.text(index) for index in range(len(self))]
+
+    def to_arrow(self) -> pa.StringArray:
+        """A copy as Arrow strings [n]; the bytes are taken as they are, so they must be UTF-8."""
+        offsets, data = _gather_bytes(self.buffer, self.start, self.length)
+        return pa.StringArray.from_buffers(len(self), pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+@njit(nogil=True, cache=True)
+def _gather_bytes(
+    buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    offsets = np.zeros(len(start) + 1, np.int32)
+    for i in range(len(start)):
+        offsets[i + 1] = offsets[i] + length[i]
+    data = np.empty(offsets[-1], np.uint8)
+    for i in range(len(start)):
+        at = offsets[i]
+        for k in range(length[i]):
+            data[at + k] = buffer[start[i] + k]
+    return offsets, data
 
 
 @dataclass(frozen=True, slots=True)

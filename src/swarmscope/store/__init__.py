@@ -1,0 +1,1 @@
+"""ClickHouse, embedded or a cluster: writes what receivers take in and reads what queries ask for."""

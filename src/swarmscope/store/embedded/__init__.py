@@ -1,0 +1,1 @@
+"""The embedded store: ClickHouse in this process, data in one folder."""

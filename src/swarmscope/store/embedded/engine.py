@@ -1,0 +1,131 @@
+"""ClickHouse in this process (chDB): a pool of connections to one folder.
+
+One connection runs one statement at a time; connections of one process to the same folder run side by side.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import chdb
+import pyarrow as pa
+
+from swarmscope.model.errors import QueryFailedError, QueryTimeoutError, UnavailableError
+from swarmscope.store.embedded.native import AnyArray, decode_native, encode_native
+
+_MEMORY_LIMIT_CODE = "(MEMORY_LIMIT_EXCEEDED)"
+_TIMEOUT_CODE = "(TIMEOUT_EXCEEDED)"
+_CANCELLED_CODE = "(QUERY_WAS_CANCELLED)"
+
+
+class Engine:
+    """Opens a folder and hands out connections; raises UnavailableError once closed."""
+
+    def __init__(self, folder: Path, *, max_memory_bytes: int, readers: int = 4) -> None:
+        """Open `folder` (made when missing) with a cap on ClickHouse's memory and `readers` read connections."""
+        options = f"max_server_memory_usage={max_memory_bytes}&mark_cache_size=67108864&max_thread_pool_size=64"
+        self._target = f"{folder}?{options}"
+        self._writer = chdb.connect(self._target)
+        self._writer_lock = threading.Lock()
+        self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._all = [self._writer]
+        for _ in range(readers):
+            connection = chdb.connect(self._target)
+            self._all.append(connection)
+            self._readers.put(connection)
+        self._closed = False
+
+    @contextmanager
+    def _reader(self) -> Iterator[Any]:
+        if self._closed:
+            raise UnavailableError("the store is closed")
+        connection = self._readers.get()
+        try:
+            yield connection
+        finally:
+            self._readers.put(connection)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement that gives no rows, on the write connection."""
+        with self._writer_lock:
+            self._check_open()
+            self._writer.query(sql)
+
+    def insert(self, table: str, columns: Mapping[str, AnyArray], token: str = "") -> None:
+        """Insert fixed-width columns [n_rows] as one block; durable in a part on return.
+
+        With a `token`, inserting the same block under the same token again changes nothing.
+        """
+        names = ", ".join(columns)
+        self._send(f"INSERT INTO {table} ({names}){_insert_settings(token)}", "Native", encode_native(columns))
+
+    def insert_arrow(self, table: str, batch: pa.RecordBatch, token: str = "") -> None:
+        """Insert an Arrow batch; as `insert`."""
+        buffer = pa.BufferOutputStream()
+        with pa.ipc.new_stream(buffer, batch.schema) as stream:
+            stream.write_batch(batch)
+        names = ", ".join(batch.schema.names)
+        data = buffer.getvalue().to_pybytes()
+        self._send(f"INSERT INTO {table} ({names}){_insert_settings(token)}", "ArrowStream", data)
+
+    def _send(self, sql: str, data_format: str, data: bytes) -> None:
+        with self._writer_lock:
+            self._check_open()
+            with self._writer.send_insert(sql, data_format) as inserter:
+                inserter.append(data)
+                inserter.finish()
+
+    def columns(self, sql: str, parameters: Mapping[str, object] | None = None) -> dict[str, AnyArray]:
+        """Rows of fixed-width types as NumPy columns; {} when there is none."""
+        with self._reader() as connection:
+            return decode_native(_ask(connection, sql, "Native", parameters))
+
+    def table(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table | None:
+        """Rows of any type as an Arrow table, None when there is none."""
+        uncompressed = f"{sql} SETTINGS output_format_arrow_compression_method = 'none'"
+        with self._reader() as connection:
+            data = _ask(connection, uncompressed, "ArrowStream", parameters)
+        return pa.ipc.open_stream(data).read_all() if data else None
+
+    def close(self) -> None:
+        """Close every connection; ClickHouse finishes what it is writing."""
+        with self._writer_lock:
+            self._closed = True
+            for connection in self._all:
+                connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnavailableError("the store is closed")
+
+
+def _insert_settings(token: str) -> str:
+    # One block a statement: parts are as large as the batch. A backfill may touch any number of days.
+    once = f"insert_deduplication_token = '{token}'" if token else "insert_deduplicate = 0"
+    return (
+        " SETTINGS max_partitions_per_insert_block = 0, min_insert_block_size_rows = 0,"
+        " min_insert_block_size_bytes = 0,"
+        f" max_insert_block_size = 67108864, {once}"
+    )
+
+
+def _ask(connection: Any, sql: str, data_format: str, parameters: Mapping[str, object] | None) -> bytes:
+    try:
+        answer: bytes = connection.query(sql, data_format, params=dict(parameters or {})).bytes()
+    except RuntimeError as error:
+        raise _translated(error) from error
+    return answer
+
+
+def _translated(error: RuntimeError) -> QueryFailedError:
+    text = str(error)
+    if _TIMEOUT_CODE in text or _CANCELLED_CODE in text:
+        return QueryTimeoutError("the query ran out of time while reading from the store")
+    if _MEMORY_LIMIT_CODE in text:
+        return QueryFailedError("the query needs more memory than the store may use")
+    return QueryFailedError(f"the store failed: {text.splitlines()[0]}")

@@ -1,0 +1,156 @@
+"""The journal: what has been acknowledged and is not yet in a ClickHouse part, in append-only segments.
+
+A part costs ClickHouse some 5 ms of CPU however small it is, and senders wait for their answer before they send
+more, so parts as small as what is in flight at a time would cost ten times the rest of the work
+(docs/decisions/0002-journal-before-parts.md). A segment holds what goes into one insert of each table: it is removed
+once those are done, and replayed at start when the process died before. A replay inserts the same blocks under
+the same tokens, which ClickHouse drops where the first time had succeeded.
+
+A frame is `magic, length of the header, length of the body, CRC-32 of both`, a JSON header that lists the columns, and
+the columns' bytes. A torn frame can only be the last one, and was never acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from swarmscope.store.embedded.native import AnyArray
+
+_FRAME = struct.Struct("<4sIQI")
+_MAGIC = b"SWJ1"
+_SEGMENT = re.compile(r"(\d{16})\.journal")
+
+Frame = dict[str, AnyArray]
+
+
+def _encode_frame(columns: Mapping[str, AnyArray]) -> list[bytes | memoryview]:
+    layout = [(name, column.dtype.str, len(column)) for name, column in columns.items()]
+    header = orjson.dumps(layout)
+    bodies = [np.ascontiguousarray(column).view(np.uint8).data for column in columns.values()]
+    checksum = zlib.crc32(header)
+    for body in bodies:
+        checksum = zlib.crc32(body, checksum)
+    length = sum(body.nbytes for body in bodies)
+    return [_FRAME.pack(_MAGIC, len(header), length, checksum), header, *bodies]
+
+
+def _decode_frame(header: bytes, body: bytes) -> Frame:
+    frame: Frame = {}
+    offset = 0
+    for name, dtype, length in orjson.loads(header):
+        column = np.frombuffer(body, np.dtype(dtype), length, offset)
+        frame[name] = column
+        offset += column.nbytes
+    return frame
+
+
+class Segment:
+    """One journal file that is being written."""
+
+    def __init__(self, path: Path, *, fsync: bool) -> None:
+        """Create the file; with `fsync` every append survives a power loss."""
+        self.path = path
+        self.number = int(path.stem)
+        self._fsync = fsync
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        self._good_length = 0
+        if fsync:
+            _sync_folder(path.parent)
+
+    def append(self, columns: Mapping[str, AnyArray]) -> None:
+        """Write one frame; when this returns the frame survives the death of the process.
+
+        Raises OSError (disk full, say) after cutting off what was written of the frame.
+        """
+        buffers = _encode_frame(columns)
+        length = sum(len(part) if isinstance(part, bytes) else part.nbytes for part in buffers)
+        try:
+            self._write(buffers)
+            if self._fsync:
+                os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, self._good_length)
+            raise
+        self._good_length += length
+
+    def _write(self, buffers: list[bytes | memoryview]) -> None:
+        pending = list(buffers)
+        while pending:
+            # IOV_MAX is 1024 on Linux.
+            written = os.writev(self._file, pending[:1024])
+            while pending and written >= memoryview(pending[0]).nbytes:
+                written -= memoryview(pending[0]).nbytes
+                pending.pop(0)
+            if written:
+                pending[0] = memoryview(pending[0])[written:]
+
+    def close(self) -> None:
+        """No more appends."""
+        os.close(self._file)
+
+    def remove(self) -> None:
+        """Delete the file: everything in it is in parts."""
+        self.path.unlink(missing_ok=True)
+
+
+class Journal:
+    """The folder of segments."""
+
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
+        """Use `folder`, made when missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._fsync = fsync
+        self._next = max((int(path.stem) for path in self.leftover()), default=0) + 1
+        self._counter_file = folder / "next"
+        if self._counter_file.exists():
+            self._next = max(self._next, int(self._counter_file.read_text() or "1"))
+
+    def leftover(self) -> list[Path]:
+        """Segments that an earlier process left, oldest first."""
+        return sorted(path for path in self._folder.iterdir() if _SEGMENT.fullmatch(path.name))
+
+    def new_segment(self) -> Segment:
+        """Start the next segment. Numbers are never used twice: they are the tokens of inserts."""
+        number = self._next
+        self._next += 1
+        _write_atomically(self._counter_file, str(self._next))
+        return Segment(self._folder / f"{number:016d}.journal", fsync=self._fsync)
+
+
+def read_segment(path: Path) -> Iterator[Frame]:
+    """The whole frames of a segment, up to a torn end."""
+    with path.open("rb") as file:
+        while True:
+            prefix = file.read(_FRAME.size)
+            if len(prefix) < _FRAME.size:
+                return
+            magic, header_length, body_length, checksum = _FRAME.unpack(prefix)
+            if magic != _MAGIC or header_length + body_length > path.stat().st_size:
+                return
+            header, body = file.read(header_length), file.read(body_length)
+            if len(body) < body_length or zlib.crc32(body, zlib.crc32(header)) != checksum:
+                return
+            yield _decode_frame(header, body)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.rename(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
