@@ -104,7 +104,7 @@ class Generation:
     @property
     def n_rows(self) -> int:
         """Rows of all tables."""
-        others = sum(batch.num_rows for batches in self.batches.values() for batch in batches)
+        others: int = sum(batch.num_rows for batches in self.batches.values() for batch in batches)
         return len(self.samples) + others
 
     def add(self, commit: Commit) -> None:

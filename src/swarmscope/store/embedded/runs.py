@@ -241,3 +241,16 @@ def settle(gathered: Gathered) -> tuple[Gathered, int]:
     """Order every series by time, the later source winning; also how many rows lost to a different value."""
     offsets, n_rows, conflicts = _settle(gathered.offsets, gathered.ts_ms, gathered.value)
     return Gathered(offsets, gathered.ts_ms[:n_rows], gathered.value[:n_rows]), conflicts
+
+
+def merged_run(older: Run, newer: Run) -> Run:
+    """Both runs as one; where they share a series and time, the newer row wins."""
+    key = np.union1d(older.key, newer.key)
+    counts = np.zeros(len(key), np.int64)
+    always = TimeRange(np.iinfo(np.int64).min, np.iinfo(np.int64).max - 1)
+    located = [(run, *locate_in_run(run, key, always, counts)) for run in (older, newer)]
+    room, cursor = gather_space(counts)
+    for run, begins, ends in located:
+        copy_from_run(run, begins, ends, cursor, room)
+    gathered, _ = settle(room)
+    return Run(key, gathered.offsets, gathered.ts_ms, gathered.value)

@@ -1,0 +1,242 @@
+"""Group commit: batches that arrive together become one append to the journal, and are then answered together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from swarmscope.model.contracts import Clock, Receipt
+from swarmscope.model.errors import UnavailableError
+from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
+from swarmscope.schema.tables import EXEMPLARS, HISTOGRAMS, METADATA, SERIES
+from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.embedded.generation import Commit, Generation
+from swarmscope.store.embedded.memory import Memory
+from swarmscope.store.embedded.rows import exemplar_rows, histogram_rows, metadata_rows
+from swarmscope.store.embedded.runs import Rows
+
+_NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSettings:
+    """When a generation is sealed and when writers are turned away."""
+
+    max_generation_rows: int = 1_000_000
+    max_generation_age_s: float = 10.0
+    max_unflushed_rows: int = 8_000_000
+    retention_ms: int | None = None
+    max_future_ms: int = 24 * 3600 * 1000
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A batch that waits for its commit."""
+
+    rows: Rows
+    batches: dict[str, pa.RecordBatch]
+    done: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+
+
+class CommittingSink:
+    """The innermost sink. `write_metrics` may be called from many threads; one thread writes the journal."""
+
+    def __init__(
+        self, memory: Memory, catalogue: Catalogue, settings: CommitSettings, clock: Clock, seal: Callable[[], None]
+    ) -> None:
+        """`seal` closes the active generation and passes it on to be flushed; called from the commit thread."""
+        self._memory = memory
+        self._catalogue = catalogue
+        self._settings = settings
+        self._clock = clock
+        self._seal = seal
+        self._wakeup = threading.Condition()
+        self._waiting: list[_Pending] = []
+        self._stopping = False
+        self._unsaved_series: list[pa.RecordBatch] = []
+        self._seal_asked: threading.Event | None = None
+        self.listeners: list[Callable[[int, float], None]] = []
+        self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
+        self._thread.start()
+
+    def write_metrics(self, batch: MetricBatch) -> Receipt:
+        """As `Sink.write_metrics`; raises UnavailableError while parts lag too far behind or on shutdown."""
+        if self._memory.unflushed_rows() > self._settings.max_unflushed_rows:
+            raise UnavailableError("the store is behind with writing parts", retry_after_s=2.0)
+        receipt = Receipt()
+        pending = self._prepare(batch, receipt)
+        if len(pending.rows.ref) or pending.batches:
+            with self._wakeup:
+                if self._stopping:
+                    raise UnavailableError("the store is stopping")
+                self._waiting.append(pending)
+                self._wakeup.notify()
+            pending.done.wait()
+            if pending.error is not None:
+                raise pending.error
+        return receipt
+
+    def _prepare(self, batch: MetricBatch, receipt: Receipt) -> _Pending:
+        refs = self._refs(batch)
+        now_ms = self._clock.now_ns() // _NS_PER_MS
+        rows = Rows(refs[batch.sample_series].astype(np.uint32), batch.ts_ms, batch.value)
+        inside = self._inside(batch.ts_ms, now_ms, receipt)
+        if inside is not None:
+            rows = Rows(rows.ref[inside], rows.ts_ms[inside], rows.value[inside])
+        receipt.samples = len(rows.ref)
+        return _Pending(rows, self._other_rows(batch, refs, now_ms, receipt))
+
+    def _refs(self, batch: MetricBatch) -> NDArray[np.int64]:
+        unknown = batch.series_ref == UNKNOWN_SERIES
+        if not unknown.any():
+            return batch.series_ref
+        refs = batch.series_ref.copy()
+        refs[unknown] = self._catalogue.intern(batch.tenant, batch.series_key[unknown], batch.new_labels).refs
+        return refs
+
+    def _inside(self, ts_ms: NDArray[np.int64], now_ms: int, receipt: Receipt) -> NDArray[np.bool_] | None:
+        """Which rows [n] lie within the bounds of time; None when all do."""
+        if len(ts_ms) == 0:
+            return None
+        newest = now_ms + self._settings.max_future_ms
+        oldest = -(1 << 62) if self._settings.retention_ms is None else now_ms - self._settings.retention_ms
+        if ts_ms.min() >= oldest and ts_ms.max() <= newest:
+            return None
+        old, new = ts_ms < oldest, ts_ms > newest
+        for count, reason in (
+            (int(old.sum()), "timestamp is older than the retention (retention.metrics)"),
+            (int(new.sum()), "timestamp is too far in the future (limits.max_future)"),
+        ):
+            if count:
+                receipt.refused[reason] = receipt.refused.get(reason, 0) + count
+        inside: NDArray[np.bool_] = ~(old | new)
+        return inside
+
+    def _other_rows(
+        self, batch: MetricBatch, refs: NDArray[np.int64], now_ms: int, receipt: Receipt
+    ) -> dict[str, pa.RecordBatch]:
+        batches: dict[str, pa.RecordBatch] = {}
+        if len(batch.histograms):
+            ref = refs[batch.histograms.series]
+            rows = histogram_rows(batch.histograms, ref, self._catalogue.metric_ids(ref))
+            inside = self._inside(batch.histograms.ts_ms, now_ms, receipt)
+            rows = rows if inside is None else rows.filter(pa.array(inside))
+            receipt.histograms = rows.num_rows
+            if rows.num_rows:
+                batches[HISTOGRAMS.name] = rows
+        if batch.exemplars is not None and len(batch.exemplars):
+            ref = refs[batch.exemplars.series]
+            batches[EXEMPLARS.name] = exemplar_rows(batch.exemplars, ref, self._catalogue.metric_ids(ref))
+            receipt.exemplars = len(batch.exemplars)
+        if batch.metadata is not None and len(batch.metadata):
+            batches[METADATA.name] = metadata_rows(batch.metadata, batch.tenant, now_ms)
+        return batches
+
+    def seal_now(self, timeout_s: float = 30.0) -> None:
+        """Close the active generation now; returns when it has been handed on."""
+        asked = threading.Event()
+        with self._wakeup:
+            if self._stopping:
+                return
+            self._seal_asked = asked
+            self._wakeup.notify()
+        asked.wait(timeout_s)
+
+    def close(self) -> None:
+        """Commit what waits, refuse what comes, seal, and end the thread."""
+        with self._wakeup:
+            self._stopping = True
+            self._wakeup.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._wakeup:
+                if not self._waiting and not self._stopping and self._seal_asked is None:
+                    self._wakeup.wait(timeout=self._patience_s())
+                waiting, self._waiting = self._waiting, []
+                stopping, asked, self._seal_asked = self._stopping, self._seal_asked, None
+            if waiting:
+                self._commit(waiting)
+            if self._is_full() or ((asked or stopping) and not self._memory.active.is_empty):
+                self._seal()
+            if asked:
+                asked.set()
+            if stopping and not waiting:
+                return
+
+    def _patience_s(self) -> float | None:
+        active = self._memory.active
+        if active.is_empty:
+            return None
+        return max(0.0, active.started_s + self._settings.max_generation_age_s - time.monotonic())
+
+    def _is_full(self) -> bool:
+        active = self._memory.active
+        return not active.is_empty and (
+            active.n_rows >= self._settings.max_generation_rows
+            or time.monotonic() - active.started_s >= self._settings.max_generation_age_s
+        )
+
+    def _commit(self, waiting: list[_Pending]) -> None:
+        begun = time.perf_counter()
+        active = self._memory.active
+        try:
+            commit = self._joined(waiting)
+            active.segment.append(commit.to_frame())
+            self._unsaved_series.clear()
+            self._publish(active, commit)
+        except Exception as error:
+            for pending in waiting:
+                pending.error = _unavailable(error)
+        for pending in waiting:
+            pending.done.set()
+        for listener in self.listeners:
+            listener(sum(len(pending.rows.ref) for pending in waiting), time.perf_counter() - begun)
+
+    def _joined(self, waiting: list[_Pending]) -> Commit:
+        batches: dict[str, pa.RecordBatch] = {}
+        new_series = self._catalogue.export_new()
+        if new_series is not None:
+            # Kept until a commit succeeds: later batches refer to these series.
+            self._unsaved_series.append(new_series)
+        if self._unsaved_series:
+            batches[SERIES.name] = pa.concat_batches(self._unsaved_series)
+        for table in (HISTOGRAMS.name, EXEMPLARS.name, METADATA.name):
+            parts = [pending.batches[table] for pending in waiting if table in pending.batches]
+            if parts:
+                batches[table] = pa.concat_batches(parts) if len(parts) > 1 else parts[0]
+        return Commit(_joined_rows([pending.rows for pending in waiting]), batches)
+
+    def _publish(self, active: Generation, commit: Commit) -> None:
+        self._catalogue.observe(commit.rows.ref, commit.rows.ts_ms)
+        histograms = commit.batches.get(HISTOGRAMS.name)
+        if histograms is not None:
+            ref, ts_ms = histograms.column("ref").to_numpy(), histograms.column("ts").to_numpy()
+            self._catalogue.observe_histograms(ref, ts_ms)
+        if active.is_empty:
+            active.started_s = time.monotonic()
+        active.add(commit)
+
+
+def _joined_rows(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    return Rows(
+        np.concatenate([rows.ref for rows in parts]),
+        np.concatenate([rows.ts_ms for rows in parts]),
+        np.concatenate([rows.value for rows in parts]),
+    )
+
+
+def _unavailable(error: Exception) -> UnavailableError:
+    if isinstance(error, OSError):
+        return UnavailableError(f"the journal cannot be written: {error.strerror}", retry_after_s=5.0)
+    return UnavailableError(f"the commit failed: {error}", retry_after_s=5.0)

@@ -1,0 +1,167 @@
+"""The embedded store as one thing: opened once, in order, and closed in mirror order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from swarmscope import __version__
+from swarmscope.model.contracts import Clock
+from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
+from swarmscope.schema.retention import ttl_statement
+from swarmscope.schema.tables import SAMPLES, SERIES, TIMED_METRIC_TABLES
+from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
+from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.flush import Flusher, PartWriter
+from swarmscope.store.embedded.folder_lock import FolderLock
+from swarmscope.store.embedded.generation import Commit, Generation, LiveRows
+from swarmscope.store.embedded.journal import Journal, read_segment
+from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
+from swarmscope.store.embedded.reader import EmbeddedReader
+
+_log = logging.getLogger(__name__)
+_NS_PER_MS = 1_000_000
+_MS_PER_S = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where and how the embedded store keeps its data."""
+
+    folder: Path
+    fsync: bool = False
+    max_clickhouse_memory_bytes: int = 1 << 30
+    max_cached_rows: int = 8_000_000
+    metrics_retention_s: int | None = 90 * 24 * 3600
+    read_connections: int = 4
+    commit: CommitSettings = field(default_factory=CommitSettings)
+
+
+class EmbeddedStore:
+    """`sink`, `reader` and `index` are what the rest of the program is handed."""
+
+    def __init__(self, settings: StoreSettings, clock: Clock) -> None:
+        """Open the folder: lock, migrate, load the catalogue, replay the journal.
+
+        Raises FolderInUseError and NewerSchemaError.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._lock = FolderLock(settings.folder)
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        settings = self._settings
+        self.engine = Engine(
+            settings.folder / "clickhouse",
+            max_memory_bytes=settings.max_clickhouse_memory_bytes,
+            readers=settings.read_connections,
+        )
+        run_migrations(self.engine.execute, self._stored_version, self._record_version)
+        self._apply_retention()
+        self.catalogue = Catalogue()
+        self._journal = Journal(settings.folder / "journal", fsync=settings.fsync)
+        self._writer = PartWriter(self.engine, self.catalogue)
+        self._load()
+        active = Generation(self._journal.new_segment())
+        self.memory = Memory(
+            active, max_cached_rows=settings.max_cached_rows, covered_after_ms=self._newest_stored_ms()
+        )
+        self.flusher = Flusher(self._writer, self.memory)
+        commit = settings.commit
+        self.sink = CommittingSink(self.memory, self.catalogue, commit, self._clock, self._seal)
+        self.reader = EmbeddedReader(self.engine, self.catalogue, self.memory, self._oldest_ms)
+        self.index = self.catalogue
+
+    def _stored_version(self) -> int:
+        columns = self.engine.columns(f"SELECT max(version) AS version FROM {VERSION_TABLE}")
+        return int(columns["version"][0]) if columns else 0
+
+    def _record_version(self, version: int) -> None:
+        row = {"version": [version], "program": [__version__], "applied_ms": [self._clock.now_ns() // _NS_PER_MS]}
+        schema = pa.schema([("version", pa.uint32()), ("program", pa.string()), ("applied_ms", pa.int64())])
+        self.engine.insert_arrow(VERSION_TABLE, pa.RecordBatch.from_pydict(row, schema=schema))
+
+    def _apply_retention(self) -> None:
+        for table in TIMED_METRIC_TABLES:
+            wanted = self._settings.metrics_retention_s
+            current = self.engine.table(
+                "SELECT create_table_query AS query FROM system.tables "
+                "WHERE database = currentDatabase() AND name = {name:String}",
+                {"name": table.name},
+            )
+            query = str(current.column("query")[0]) if current is not None else ""
+            if wanted is None and " TTL " in query:
+                self.engine.execute(ttl_statement(table, None))
+            elif wanted is not None and f"toIntervalSecond({wanted})" not in query:
+                # Parts are dropped whole when their last row expires: nothing to rewrite now.
+                self.engine.execute(ttl_statement(table, wanted) + " SETTINGS materialize_ttl_after_modify = 0")
+
+    def _oldest_ms(self) -> int:
+        retention_s = self._settings.metrics_retention_s
+        if retention_s is None:
+            return NOTHING_EVICTED
+        return self._clock.now_ns() // _NS_PER_MS - retention_s * _MS_PER_S
+
+    def _load(self) -> None:
+        """Series first, then what the journal holds of an earlier process."""
+        leftover = [
+            (path, [Commit.from_frame(frame) for frame in read_segment(path)]) for path in self._journal.leftover()
+        ]
+        for path, commits in leftover:
+            batches = [commit.batches[SERIES.name] for commit in commits if SERIES.name in commit.batches]
+            if batches:
+                self.engine.insert_arrow(
+                    SERIES.name, pa.concat_batches(batches), token=f"{SERIES.name}-{int(path.stem)}"
+                )
+        stored = self.engine.table(f"SELECT {', '.join(SERIES.column_names())} FROM {SERIES.name} FINAL ORDER BY ref")
+        if stored is not None:
+            self.catalogue.load(stored)
+        for path, commits in leftover:
+            self._replay(int(path.stem), commits)
+            path.unlink()
+
+    def _replay(self, number: int, commits: list[Commit]) -> None:
+        samples = LiveRows()
+        batches: dict[str, list[pa.RecordBatch]] = {}
+        for commit in commits:
+            samples.append(commit.rows)
+            for table, batch in commit.batches.items():
+                if table != SERIES.name:
+                    batches.setdefault(table, []).append(batch)
+        _log.info("replaying journal segment %d: %d samples", number, len(samples))
+        self._writer.write(number, samples.snapshot(), batches)
+
+    def _newest_stored_ms(self) -> int:
+        columns = self.engine.columns(f"SELECT max(ts) AS newest, count() AS n FROM {SAMPLES.name}")
+        if not columns or int(columns["n"].view(np.uint64)[0]) == 0:
+            return NOTHING_EVICTED
+        return int(columns["newest"].view(np.int64)[0])
+
+    def _seal(self) -> None:
+        self.flusher.submit(self.memory.seal(Generation(self._journal.new_segment())))
+
+    def flush(self, timeout_s: float = 60.0) -> bool:
+        """Bring everything acknowledged so far into parts; whether that was done in time."""
+        self.sink.seal_now(timeout_s)
+        return self.flusher.wait_idle(timeout_s)
+
+    def close(self, timeout_s: float = 8.0) -> None:
+        """Stop taking writes, flush, close ClickHouse, give the folder free."""
+        self.sink.close()
+        self.flusher.close(timeout_s)
+        active = self.memory.active
+        active.segment.close()
+        if active.is_empty:
+            active.segment.remove()
+        self.engine.close()
+        self._lock.release()
