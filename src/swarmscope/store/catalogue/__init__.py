@@ -1,0 +1,7 @@
+"""The in-memory catalogue of series: interning on the write path, selection on the read path."""
+
+from swarmscope.store.catalogue.activity import ActiveCounts
+from swarmscope.store.catalogue.series_catalogue import Catalogue, Interned, PendingSeries
+from swarmscope.store.catalogue.statistics import CatalogueStatistics
+
+__all__ = ["ActiveCounts", "Catalogue", "CatalogueStatistics", "Interned", "PendingSeries"]
