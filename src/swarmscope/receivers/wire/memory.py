@@ -9,6 +9,7 @@ caller does. All loads are little-endian, as the machines are that Numba runs on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -16,6 +17,12 @@ from numba import types
 from numba.extending import intrinsic
 
 _WORD = ir.IntType(64)
+
+
+def _instruction(build: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's `intrinsic` without its type, which would ask callers for the typing context."""
+    built: Callable[..., Any] = intrinsic(build)
+    return built
 
 
 def _pointer(builder: Any, base: Any, offset: Any, target: Any) -> Any:
@@ -32,7 +39,7 @@ def _load(bits: int) -> Any:
     return codegen
 
 
-@intrinsic
+@_instruction
 def address_of(typing_context: Any, array: Any) -> Any:
     """Where a contiguous array's data begins."""
 
@@ -42,25 +49,25 @@ def address_of(typing_context: Any, array: Any) -> Any:
     return types.int64(array), codegen
 
 
-@intrinsic
+@_instruction
 def load_u8(typing_context: Any, base: Any, position: Any) -> Any:
     """The byte at `position`."""
     return types.uint64(types.int64, types.int64), _load(8)
 
 
-@intrinsic
+@_instruction
 def load_u32(typing_context: Any, base: Any, position: Any) -> Any:
     """Four bytes from `position` on, as uint64."""
     return types.uint64(types.int64, types.int64), _load(32)
 
 
-@intrinsic
+@_instruction
 def load_u64(typing_context: Any, base: Any, position: Any) -> Any:
     """Eight bytes from `position` on."""
     return types.uint64(types.int64, types.int64), _load(64)
 
 
-@intrinsic
+@_instruction
 def get_cell(typing_context: Any, base: Any, index: Any) -> Any:
     """Element `index` of the int64 array at `base`."""
 
@@ -71,7 +78,7 @@ def get_cell(typing_context: Any, base: Any, index: Any) -> Any:
     return types.int64(types.int64, types.int64), codegen
 
 
-@intrinsic
+@_instruction
 def put_cell(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
     """Set element `index` of the int64 array at `base`."""
 
@@ -83,7 +90,7 @@ def put_cell(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
-@intrinsic
+@_instruction
 def fold_multiply(typing_context: Any, left: Any, right: Any) -> Any:
     """The 128-bit product of two uint64, its halves combined by exclusive or."""
 
@@ -96,7 +103,7 @@ def fold_multiply(typing_context: Any, left: Any, right: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), codegen
 
 
-@intrinsic
+@_instruction
 def widen_float32(typing_context: Any, bits: Any) -> Any:
     """The bits of the float64 that equals the float32 with these 32 bits."""
 
@@ -107,7 +114,7 @@ def widen_float32(typing_context: Any, bits: Any) -> Any:
     return types.uint64(types.uint64), codegen
 
 
-@intrinsic
+@_instruction
 def float_of_bits(typing_context: Any, bits: Any) -> Any:
     """The float64 with these 64 bits; a bit copy, so NaN payloads survive."""
 

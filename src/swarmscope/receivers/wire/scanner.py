@@ -89,27 +89,27 @@ class MessageTable:
     @property
     def parent(self) -> NDArray[np.int64]:
         """Row of the enclosing message in its own table; for root messages their number."""
-        return self._grid[PARENT]
+        return self._cells(PARENT)
 
     @property
     def edge(self) -> NDArray[np.int64]:
         """Slot of the field (`MessageSchema.field(…).slot`) that holds the message; -1 for root messages."""
-        return self._grid[EDGE]
+        return self._cells(EDGE)
 
     @property
     def start(self) -> NDArray[np.int64]:
         """Where the message's bytes begin in the buffer (behind its length)."""
-        return self._grid[START]
+        return self._cells(START)
 
     @property
     def end(self) -> NDArray[np.int64]:
         """Where the message's bytes end."""
-        return self._grid[END]
+        return self._cells(END)
 
     @property
     def presence(self) -> NDArray[np.uint64]:
         """Bits (`Field.bit`) of the fields that were on the wire; of a oneof the last one only."""
-        return self._grid[PRESENCE].view(np.uint64)
+        return self._cells(PRESENCE).view(np.uint64)
 
     def has(self, name: str) -> NDArray[np.bool_]:
         """Whether the field was on the wire (and, in a oneof, is the member that counts)."""
@@ -118,7 +118,7 @@ class MessageTable:
 
     def ints(self, name: str) -> NDArray[np.int64]:
         """A number column as int64."""
-        return self._grid[self._column(name, Kind.BYTES)]
+        return self._cells(self._column(name, Kind.BYTES))
 
     def uints(self, name: str) -> NDArray[np.uint64]:
         """A number column as uint64."""
@@ -142,6 +142,10 @@ class MessageTable:
             raise TypeError(f"{name} is not a singular message field")
         # A oneof member that another one has displaced is gone.
         return np.where(self.has(name), self._grid[known.column] - 1, -1)
+
+    def _cells(self, column: int) -> NDArray[np.int64]:
+        cells: NDArray[np.int64] = self._grid[column]
+        return cells
 
     def _column(self, name: str, limit: Kind) -> int:
         known = self._fields[name]
