@@ -1,0 +1,1 @@
+"""Where everything is put together: settings, composition root, command line, demo fleet."""

@@ -1,0 +1,64 @@
+"""What one sender, one tenant and one query may use."""
+
+from __future__ import annotations
+
+from pydantic import ByteSize, Field
+
+from swarmscope.app.durations import parse_duration
+from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
+
+_MIB = 1024 * 1024
+
+
+class SeriesLimits(Section):
+    """Limits on what series look like and how many there are; 0 means no limit."""
+
+    max_active_series: CountOrOff = Field(
+        default=2_000_000, description="Series that one tenant may have; 0: no limit."
+    )
+    max_series_per_metric: CountOrOff = Field(default=500_000, description="Series of one metric name; 0: no limit.")
+    max_label_names: CountOrOff = Field(default=64, description="Labels of one series, its name included; 0: no limit.")
+    max_label_name_bytes: CountOrOff = Field(default=1024, description="Length of a label name; 0: no limit.")
+    max_label_value_bytes: CountOrOff = Field(default=4096, description="Length of a label value; 0: no limit.")
+
+
+class TenantLimits(Section):
+    """One tenant's own limits; what is not given is as for everybody."""
+
+    max_active_series: CountOrOff | None = Field(default=None, description="See `limits.max_active_series`.")
+    max_series_per_metric: CountOrOff | None = Field(default=None, description="See `limits.max_series_per_metric`.")
+    max_label_names: CountOrOff | None = Field(default=None, description="See `limits.max_label_names`.")
+    max_label_name_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_name_bytes`.")
+    max_label_value_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_value_bytes`.")
+
+
+class LimitSettings(SeriesLimits):
+    """All limits, and tenants that have their own."""
+
+    max_total_series: CountOrOff = Field(default=5_000_000, description="Series of all tenants together; 0: no limit.")
+    max_body_bytes: Size = Field(default=ByteSize(32 * _MIB), description="A request's body as it comes over the wire.")
+    max_body_bytes_decompressed: Size = Field(
+        default=ByteSize(128 * _MIB), description="The same, after decompression."
+    )
+    max_samples_in_flight: Count = Field(
+        default=5_000_000, description="Samples taken in and not yet durable; more are answered 429 with a retry hint."
+    )
+    max_query_samples: Count = Field(
+        default=50_000_000, description="Samples that one query may hold in memory at once."
+    )
+    max_query_memory: Size = Field(
+        default=ByteSize(2048 * _MIB), description="Memory that one query may take in the store."
+    )
+    query_timeout: PositiveLength = Field(default=parse_duration("2m"), description="After this time a query is ended.")
+    max_concurrent_queries: Count = Field(
+        default=20, description="Queries worked on at once; more wait for their turn."
+    )
+    tenants: dict[str, TenantLimits] = Field(default_factory=dict, description="Tenant name → its own limits.")
+
+    def for_tenant(self, tenant: str) -> SeriesLimits:
+        """The series limits that hold for `tenant`."""
+        values = {name: getattr(self, name) for name in SeriesLimits.model_fields}
+        own = self.tenants.get(tenant)
+        if own is not None:
+            values.update(own.model_dump(exclude_none=True))
+        return SeriesLimits(**values)

@@ -1,0 +1,64 @@
+"""The whole of the settings, and what must hold between sections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from swarmscope.app.settings import sections
+from swarmscope.app.settings.fields import FilePath, Port, is_loopback
+from swarmscope.app.settings.limits import LimitSettings
+
+ENV_PREFIX = "SWARMSCOPE_"
+ENV_NESTING = "__"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Immutable; made by `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_NESTING, validate_default=True
+    )
+
+    data: FilePath = Field(default=Path("~/.local/share/swarmscope"), description="The folder that holds the data.")
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; another than loopback needs a token."
+    )
+    port: Port = Field(default=4600, description="Main port: every protocol under its prefix; 0 takes a free one.")
+    otlp_grpc_port: Port = Field(default=4317, description="OTLP over gRPC; 0 takes a free one.")
+    otlp_http_port: Port = Field(default=4318, description="OTLP over HTTP; 0 takes a free one.")
+    compat_ports: bool = Field(
+        default=False, description="Also listen on the default ports of the programs we stand in for."
+    )
+    prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
+    demo: bool = Field(default=False, description="Send metrics of a pretended fleet to the own OTLP port.")
+    log: sections.LogSettings = sections.LogSettings()
+    storage: sections.StorageSettings = sections.StorageSettings()
+    retention: sections.RetentionSettings = sections.RetentionSettings()
+    limits: LimitSettings = LimitSettings()
+    otlp: sections.OtlpSettings = sections.OtlpSettings()
+    scrape: sections.ScrapeSettings = sections.ScrapeSettings()
+    remote_write: sections.RemoteWriteSettings = sections.RemoteWriteSettings()
+    api: sections.ApiSettings = sections.ApiSettings()
+    auth: sections.AuthSettings = sections.AuthSettings()
+    agent: sections.AgentSettings = sections.AgentSettings()
+    peers: sections.PeerSettings = sections.PeerSettings()
+    traces: sections.TraceSettings = sections.TraceSettings()
+    anomalies: sections.AnomalySettings = sections.AnomalySettings()
+    alerts: sections.AlertSettings = sections.AlertSettings()
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], *_: Any, **sources: Any) -> Any:
+        """Only what is handed in counts: `load_settings` merges the sources, to tell which one a bad value is from."""
+        return (sources["init_settings"],)
+
+    @model_validator(mode="after")
+    def _refuse_open_door(self) -> Self:
+        if not is_loopback(self.host) and not self.auth.tokens:
+            raise ValueError(
+                f"host {self.host!r} is reachable by others: set auth.tokens first, or listen on 127.0.0.1"
+            )
+        return self

@@ -1,0 +1,181 @@
+"""The settings' sections. `docs/settings.md` lists every key; a test compares the two."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import ByteSize, Field, SecretStr, StringConstraints
+
+from swarmscope.app.durations import parse_duration
+from swarmscope.app.settings.fields import (
+    Count,
+    CountOrOff,
+    FilePath,
+    Length,
+    PositiveLength,
+    Retention,
+    Section,
+    Size,
+    Url,
+)
+from swarmscope.instrument.logs import LogFormat, LogLevel
+
+_MIB = 1024 * 1024
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
+
+
+class TranslationStrategy(StrEnum):
+    """How OTLP names become Prometheus names; as Prometheus' `otlp.translation_strategy`."""
+
+    UNDERSCORE_WITH_SUFFIXES = "UnderscoreEscapingWithSuffixes"
+    UNDERSCORE_WITHOUT_SUFFIXES = "UnderscoreEscapingWithoutSuffixes"
+    UTF8_WITH_SUFFIXES = "NoUTF8EscapingWithSuffixes"
+    UNCHANGED = "NoTranslation"
+
+
+class LogSettings(Section):
+    """The program's own log lines."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="Lines below this severity are not written.")
+    format: LogFormat = Field(default=LogFormat.CONSOLE, description="How a line is written.")
+
+
+class StorageSettings(Section):
+    """The embedded store."""
+
+    fsync: bool = Field(
+        default=False, description="Acknowledge only what survives a power cut, not only a killed process."
+    )
+    max_memory: Size = Field(
+        default=ByteSize(2048 * _MIB), description="Memory that the store may take, queries included."
+    )
+    commit_delay: Length = Field(
+        default=parse_duration("100ms"), description="How long a commit waits for more requests to join."
+    )
+    max_commit_rows: Count = Field(default=200_000, description="A commit begins at once when this many rows wait.")
+    readers: Count = Field(default=4, description="Statements of queries that may run in the store at once.")
+
+
+class RetentionSettings(Section):
+    """How long data is kept; `infinite` (or 0) keeps it for ever."""
+
+    metrics: Retention = Field(default=parse_duration("90d"), description="Metrics.")
+    logs: Retention = Field(default=parse_duration("30d"), description="Logs.")
+    traces: Retention = Field(default=parse_duration("7d"), description="Traces.")
+
+
+class OtlpSettings(Section):
+    """OTLP metrics; the keys mean what they mean in Prometheus' `otlp` section."""
+
+    translation_strategy: TranslationStrategy = Field(
+        default=TranslationStrategy.UNCHANGED, description="How names of metrics and attributes are translated."
+    )
+    promote_resource_attributes: list[str] = Field(
+        default_factory=list, description="Resource attributes that become labels of every series."
+    )
+    promote_all_resource_attributes: bool = Field(default=False, description="Promote every resource attribute.")
+    ignore_resource_attributes: list[str] = Field(
+        default_factory=list, description="Exceptions when all resource attributes are promoted."
+    )
+    promote_scope_metadata: bool = Field(default=False, description="Scope name, version and attributes become labels.")
+    keep_identifying_resource_attributes: bool = Field(
+        default=False, description="Keep service.name, service.namespace and service.instance.id in `target_info` too."
+    )
+    convert_histograms_to_nhcb: bool = Field(
+        default=False, description="Store explicit-bucket histograms as native histograms with custom buckets."
+    )
+
+
+class ScrapeSettings(Section):
+    """What is scraped, in Prometheus' own syntax."""
+
+    config_file: FilePath | None = Field(
+        default=None, description="A Prometheus configuration; its scrape part is used."
+    )
+    global_: dict[str, Any] = Field(
+        default_factory=dict, alias="global", description="Prometheus' `global` section for the inline jobs."
+    )
+    scrape_configs: list[dict[str, Any]] = Field(default_factory=list, description="Prometheus' `scrape_configs`.")
+
+
+class RemoteWriteSettings(Section):
+    """Prometheus remote write."""
+
+    created_timestamp_zero_ingestion: bool = Field(
+        default=False, description="Store a zero sample at a counter's created timestamp."
+    )
+
+
+class ApiSettings(Section):
+    """What the HTTP API allows."""
+
+    enable_admin_api: bool = Field(
+        default=False, description="Open the endpoints that delete series and take snapshots."
+    )
+    cors_origins: list[str] = Field(
+        default_factory=list, description="Origins that browsers may call from; `*` for all."
+    )
+    lookback_delta: PositiveLength = Field(
+        default=parse_duration("5m"), description="How far back an instant vector looks for a sample."
+    )
+    worker_threads: Count = Field(default=16, description="Threads that decode, write and evaluate.")
+
+
+class AuthSettings(Section):
+    """Who may talk to the program. Without a token only the loopback address is served."""
+
+    tokens: list[SecretStr] = Field(
+        default_factory=list, description="Accepted as `Authorization: Bearer`, or as the password of Basic."
+    )
+
+
+class RetrySettings(Section):
+    """How work on others' behalf is tried again."""
+
+    max_retries: CountOrOff = Field(default=3, description="Further tries after the first.")
+    backoff: Literal["exponential", "linear", "constant"] = Field(default="exponential", description="How pauses grow.")
+
+
+class AgentSettings(Section):
+    """What an orchestrator tells the program about its role (`agent_config`)."""
+
+    type: Identifier | None = Field(default=None, description="The role this program has in its fleet (`AGENT_TYPE`).")
+    capabilities: list[Identifier] = Field(default_factory=list, description="What the orchestrator expects.")
+    priority: Literal["low", "medium", "normal", "high", "critical"] = Field(
+        default="normal", description="Its importance."
+    )
+    task_timeout: PositiveLength = Field(
+        default=parse_duration("1h"), description="Longest run of one background task."
+    )
+    retry: RetrySettings = Field(default=RetrySettings(), description="Retries of background tasks.")
+
+
+class PeerSettings(Section):
+    """Where the neighbours are, for links and remote sources."""
+
+    api_endpoint: Url | None = Field(default=None, description="The orchestrator's API (`API_ENDPOINT`).")
+    prometheus_url: Url | None = Field(default=None, description="A Prometheus (`PROMETHEUS_URL`).")
+    grafana_url: Url | None = Field(default=None, description="A Grafana (`GRAFANA_URL`).")
+    jaeger_url: Url | None = Field(default=None, description="A Jaeger (`JAEGER_URL`).")
+    loki_url: Url | None = Field(default=None, description="A Loki (`LOKI_URL`).")
+
+
+class TraceSettings(Section):
+    """Traces."""
+
+    sampling_rate: float = Field(default=1.0, ge=0, le=1, description="Share of unremarkable traces that is kept.")
+
+
+class AnomalySettings(Section):
+    """Anomaly detection."""
+
+    sensitivity: Literal["low", "medium", "high"] = Field(
+        default="medium", description="How early something is reported."
+    )
+
+
+class AlertSettings(Section):
+    """Alerting."""
+
+    cooldown: Length = Field(default=parse_duration("5m"), description="Pause before the same alert is sent again.")
