@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from swarmscope.schema import rollups
 from swarmscope.schema.tables import METRIC_TABLES
 
 VERSION_TABLE = "schema_version"
@@ -27,6 +28,7 @@ class Migration:
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=1, statements=tuple(table.create_statement() for table in METRIC_TABLES)),
+    Migration(version=2, statements=rollups.STATEMENTS),
 )
 LATEST_VERSION = MIGRATIONS[-1].version
 

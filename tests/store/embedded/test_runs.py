@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from swarmscope.store.embedded.runs import (
     Rows,
+    Run,
     TimeRange,
     copy_from_run,
     copy_rows,
@@ -27,6 +28,13 @@ def rows_of(tuples):
     return Rows(np.array(ref, np.uint32), np.array(ts, np.int64), np.array(value, np.float64))
 
 
+def run_of(tuples):
+    rows = rows_of(tuples)
+    if not tuples:
+        return Run(np.zeros(0, np.uint64), np.zeros(1, np.int64), rows.ts_ms, rows.value)
+    return sorted_run(rows, lambda refs: METRIC_OF_REF[refs])
+
+
 def last_writes(*lists):
     return {(ref, ts): float(value) for rows in lists for ref, ts, value in rows}
 
@@ -44,12 +52,12 @@ def run_as_dict(run):
 
 @given(ROW_LISTS)
 def test_a_run_keeps_the_last_write_of_each_time(tuples):
-    assert run_as_dict(sorted_run(rows_of(tuples), METRIC_OF_REF)) == last_writes(tuples)
+    assert run_as_dict(run_of(tuples)) == last_writes(tuples)
 
 
 @given(ROW_LISTS, ROW_LISTS)
 def test_merging_runs_prefers_the_newer(older, newer):
-    merged = merged_run(sorted_run(rows_of(older), METRIC_OF_REF), sorted_run(rows_of(newer), METRIC_OF_REF))
+    merged = merged_run(run_of(older), run_of(newer))
     assert run_as_dict(merged) == last_writes(older, newer)
 
 
@@ -58,7 +66,7 @@ def test_merging_runs_prefers_the_newer(older, newer):
 def test_gathering_from_all_sources_is_the_same_as_a_dictionary(stored, cached, live, chosen, start, end):
     refs = np.array(sorted(chosen, key=lambda ref: (METRIC_OF_REF[ref], ref)), np.int64)
     key = series_keys(METRIC_OF_REF[refs], refs)
-    run = sorted_run(rows_of(cached), METRIC_OF_REF)
+    run = run_of(cached)
     time = TimeRange(start, end)
     counts = np.zeros(len(refs), np.int64)
     lowest, table = position_table(refs)

@@ -332,6 +332,10 @@ class Catalogue:
         ids: NDArray[np.uint32] = self._snapshot.tables.metric[refs].astype(np.uint32)
         return ids
 
+    def n_series_of(self, metric_ids: NDArray[np.uint32]) -> int:
+        """How many living series the metrics have together."""
+        return int(self._snapshot.metric_count[metric_ids].sum())
+
     def metric_name(self, metric_id: int) -> str:
         """Name of a metric; raises IndexError for a number that was never given out."""
         if not 0 <= metric_id < self._snapshot.n_metrics:

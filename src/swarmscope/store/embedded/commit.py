@@ -15,7 +15,7 @@ from swarmscope.model.contracts import Clock, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 from swarmscope.schema.tables import EXEMPLARS, HISTOGRAMS, METADATA, SERIES
-from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.catalogue import Catalogue, PendingSeries
 from swarmscope.store.embedded.generation import Commit, Generation
 from swarmscope.store.embedded.memory import Memory
 from swarmscope.store.embedded.rows import exemplar_rows, histogram_rows, metadata_rows
@@ -60,7 +60,7 @@ class CommittingSink:
         self._wakeup = threading.Condition()
         self._waiting: list[_Pending] = []
         self._stopping = False
-        self._unsaved_series: list[pa.RecordBatch] = []
+        self._persisted_ref = catalogue.next_ref
         self._seal_asked: threading.Event | None = None
         self.listeners: list[Callable[[int, float], None]] = []
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
@@ -84,8 +84,8 @@ class CommittingSink:
         return receipt
 
     def _prepare(self, batch: MetricBatch, receipt: Receipt) -> _Pending:
-        refs = self._refs(batch)
         now_ms = self._clock.now_ns() // _NS_PER_MS
+        refs = self._refs(batch, now_ms)
         rows = Rows(refs[batch.sample_series].astype(np.uint32), batch.ts_ms, batch.value)
         inside = self._inside(batch.ts_ms, now_ms, receipt)
         if inside is not None:
@@ -93,12 +93,13 @@ class CommittingSink:
         receipt.samples = len(rows.ref)
         return _Pending(rows, self._other_rows(batch, refs, now_ms, receipt))
 
-    def _refs(self, batch: MetricBatch) -> NDArray[np.int64]:
+    def _refs(self, batch: MetricBatch, now_ms: int) -> NDArray[np.int64]:
         unknown = batch.series_ref == UNKNOWN_SERIES
         if not unknown.any():
             return batch.series_ref
         refs = batch.series_ref.copy()
-        refs[unknown] = self._catalogue.intern(batch.tenant, batch.series_key[unknown], batch.new_labels).refs
+        interned = self._catalogue.intern(batch.tenant, batch.series_key[unknown], batch.new_labels, now_ms)
+        refs[unknown] = interned.refs
         return refs
 
     def _inside(self, ts_ms: NDArray[np.int64], now_ms: int, receipt: Receipt) -> NDArray[np.bool_] | None:
@@ -189,10 +190,16 @@ class CommittingSink:
         begun = time.perf_counter()
         active = self._memory.active
         try:
-            commit = self._joined(waiting)
+            now_ms = self._clock.now_ns() // _NS_PER_MS
+            # Whoever interned a series, its row goes out before or with the first sample that names it: every
+            # batch here was prepared before this line.
+            new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
+            commit = _joined(waiting, new_series)
             active.segment.append(commit.to_frame())
-            self._unsaved_series.clear()
-            self._publish(active, commit)
+            if new_series is not None:
+                self._catalogue.mark_persisted(new_series.end_ref)
+                self._persisted_ref = new_series.end_ref
+            self._publish(active, commit, now_ms)
         except Exception as error:
             for pending in waiting:
                 pending.error = _unavailable(error)
@@ -201,29 +208,26 @@ class CommittingSink:
         for listener in self.listeners:
             listener(sum(len(pending.rows.ref) for pending in waiting), time.perf_counter() - begun)
 
-    def _joined(self, waiting: list[_Pending]) -> Commit:
-        batches: dict[str, pa.RecordBatch] = {}
-        new_series = self._catalogue.export_new()
-        if new_series is not None:
-            # Kept until a commit succeeds: later batches refer to these series.
-            self._unsaved_series.append(new_series)
-        if self._unsaved_series:
-            batches[SERIES.name] = pa.concat_batches(self._unsaved_series)
-        for table in (HISTOGRAMS.name, EXEMPLARS.name, METADATA.name):
-            parts = [pending.batches[table] for pending in waiting if table in pending.batches]
-            if parts:
-                batches[table] = pa.concat_batches(parts) if len(parts) > 1 else parts[0]
-        return Commit(_joined_rows([pending.rows for pending in waiting]), batches)
-
-    def _publish(self, active: Generation, commit: Commit) -> None:
-        self._catalogue.observe(commit.rows.ref, commit.rows.ts_ms)
+    def _publish(self, active: Generation, commit: Commit, now_ms: int) -> None:
+        self._catalogue.record_samples(commit.rows.ref.astype(np.int64), commit.rows.ts_ms, now_ms)
         histograms = commit.batches.get(HISTOGRAMS.name)
         if histograms is not None:
             ref, ts_ms = histograms.column("ref").to_numpy(), histograms.column("ts").to_numpy()
-            self._catalogue.observe_histograms(ref, ts_ms)
+            self._catalogue.record_histograms(ref.astype(np.int64), ts_ms, now_ms)
         if active.is_empty:
             active.started_s = time.monotonic()
         active.add(commit)
+
+
+def _joined(waiting: list[_Pending], new_series: PendingSeries | None) -> Commit:
+    batches: dict[str, pa.RecordBatch] = {}
+    if new_series is not None and new_series.rows.num_rows:
+        batches[SERIES.name] = new_series.rows
+    for table in (HISTOGRAMS.name, EXEMPLARS.name, METADATA.name):
+        parts = [pending.batches[table] for pending in waiting if table in pending.batches]
+        if parts:
+            batches[table] = pa.concat_batches(parts) if len(parts) > 1 else parts[0]
+    return Commit(_joined_rows([pending.rows for pending in waiting]), batches)
 
 
 def _joined_rows(parts: list[Rows]) -> Rows:

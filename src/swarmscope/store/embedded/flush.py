@@ -54,7 +54,7 @@ class PartWriter:
             self._engine.insert_arrow(table, joined, token=f"{table}-{number}")
         if len(samples.ref) == 0:
             return None
-        run = sorted_run(samples, self._catalogue.metric_of_ref())
+        run = sorted_run(samples, self._catalogue.metric_ids)
         self._insert_run(run, token=f"{SAMPLES.name}-{number}")
         return run
 

@@ -6,6 +6,7 @@ oldest first; where two rows have the same series and time, the later one wins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -114,10 +115,10 @@ def _settle(
     return settled, out, conflicts
 
 
-def sorted_run(rows: Rows, metric_of_ref: NDArray[np.uint32]) -> Run:
-    """Rows of any order as a run; `metric_of_ref` [n_refs] covers every ref that occurs."""
-    refs, counts = _distinct(rows.ref, len(metric_of_ref))
-    metric_id = metric_of_ref[refs]
+def sorted_run(rows: Rows, metric_ids: Callable[[NDArray[np.int64]], NDArray[np.uint32]]) -> Run:
+    """Rows of any order, at least one, as a run; `metric_ids` gives the metrics [n] of refs [n]."""
+    refs, counts = _distinct(rows.ref, int(rows.ref.max()) + 1)
+    metric_id = metric_ids(refs)
     order = np.argsort(metric_id, kind="stable")
     refs, metric_id = refs[order], metric_id[order]
     offsets, ts, value = _scatter(rows, refs, counts)
