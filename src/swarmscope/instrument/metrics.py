@@ -41,8 +41,9 @@ INGESTED_SAMPLES = _counter(
     "swarmscope_ingested_samples_total", "Samples and native histograms made durable.", ("protocol",)
 )
 INGESTED_EXEMPLARS = _counter("swarmscope_ingested_exemplars_total", "Exemplars made durable.", ("protocol",))
-REFUSED_SAMPLES = _counter(
-    "swarmscope_refused_samples_total", "Samples refused, by the limit that refused them.", ("protocol", "limit")
+REFUSED_SAMPLES = _counter("swarmscope_refused_samples_total", "Samples refused.", ("protocol",))
+LIMITED_SAMPLES = _counter(
+    "swarmscope_limited_samples_total", "Samples refused, by the limit that refused them.", ("limit",)
 )
 INGEST_BATCHES = _counter(
     "swarmscope_ingest_batches_total",
