@@ -57,6 +57,8 @@ class CommittingSink:
         self._settings = settings
         self._clock = clock
         self._seal = seal
+        # Held while a commit refers to series; whoever drops series holds it too.
+        self.series_lock = threading.Lock()
         self._wakeup = threading.Condition()
         self._waiting: list[_Pending] = []
         self._stopping = False
@@ -165,7 +167,8 @@ class CommittingSink:
                 waiting, self._waiting = self._waiting, []
                 stopping, asked, self._seal_asked = self._stopping, self._seal_asked, None
             if waiting:
-                self._commit(waiting)
+                with self.series_lock:
+                    self._commit(waiting)
             if self._is_full() or ((asked or stopping) and not self._memory.active.is_empty):
                 self._seal()
             if asked:
@@ -189,11 +192,14 @@ class CommittingSink:
     def _commit(self, waiting: list[_Pending]) -> None:
         begun = time.perf_counter()
         active = self._memory.active
+        everybody = waiting
         try:
             now_ms = self._clock.now_ns() // _NS_PER_MS
             # Whoever interned a series, its row goes out before or with the first sample that names it: every
             # batch here was prepared before this line.
             new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
+            self._refuse_dropped(waiting)
+            waiting = [pending for pending in waiting if pending.error is None]
             commit = _joined(waiting, new_series)
             active.segment.append(commit.to_frame())
             if new_series is not None:
@@ -203,10 +209,16 @@ class CommittingSink:
         except Exception as error:
             for pending in waiting:
                 pending.error = _unavailable(error)
-        for pending in waiting:
+        for pending in everybody:
             pending.done.set()
         for listener in self.listeners:
             listener(sum(len(pending.rows.ref) for pending in waiting), time.perf_counter() - begun)
+
+    def _refuse_dropped(self, waiting: list[_Pending]) -> None:
+        """A series may have been dropped since a batch looked it up; sending again finds it anew."""
+        for pending in waiting:
+            if not self._catalogue.are_live(pending.rows.ref.astype(np.int64)).all():
+                pending.error = UnavailableError("a series expired while it was written", retry_after_s=1.0)
 
     def _publish(self, active: Generation, commit: Commit, now_ms: int) -> None:
         self._catalogue.record_samples(commit.rows.ref.astype(np.int64), commit.rows.ts_ms, now_ms)

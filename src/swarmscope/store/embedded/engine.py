@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,35 @@ from swarmscope.store.embedded.native import AnyArray, decode_native, encode_nat
 _MEMORY_LIMIT_CODE = "(MEMORY_LIMIT_EXCEEDED)"
 _TIMEOUT_CODE = "(TIMEOUT_EXCEEDED)"
 _CANCELLED_CODE = "(QUERY_WAS_CANCELLED)"
+_DAMAGE_CODES = (
+    "(CHECKSUM_DOESNT_MATCH)",
+    "(CORRUPTED_DATA)",
+    "(CANNOT_READ_ALL_DATA)",
+    "(CANNOT_DECOMPRESS)",
+    "(UNEXPECTED_END_OF_FILE)",
+    "(ATTEMPT_TO_READ_AFTER_EOF)",
+    "(FILE_DOESNT_EXIST)",
+    "(BAD_SIZE_OF_FILE_IN_DATA_PART)",
+    "(SIZES_OF_COLUMNS_DOESNT_MATCH)",
+    "(UNKNOWN_CODEC)",
+    "(TOO_LARGE_SIZE_COMPRESSED)",
+)
+
+
+class DamagedPartError(QueryFailedError):
+    """A part on disk is not what was written."""
 
 
 class Engine:
     """Opens a folder and hands out connections; raises UnavailableError once closed."""
 
-    def __init__(self, folder: Path, *, max_memory_bytes: int, readers: int = 4) -> None:
-        """Open `folder` (made when missing) with a cap on ClickHouse's memory and `readers` read connections."""
+    def __init__(self, folder: Path, *, max_memory_bytes: int, readers: int, backups: Path) -> None:
+        """Open `folder` (made when missing) with a cap on ClickHouse's memory and `readers` read connections.
+
+        BACKUP may write to `backups` and nowhere else.
+        """
         options = f"max_server_memory_usage={max_memory_bytes}&mark_cache_size=67108864&max_thread_pool_size=64"
+        options += f"&backups.allowed_path={backups}"
         self._target = f"{folder}?{options}"
         self._writer = chdb.connect(self._target)
         self._writer_lock = threading.Lock()
@@ -39,6 +60,8 @@ class Engine:
             self._all.append(connection)
             self._readers.put(connection)
         self._closed = False
+        # Takes damaged parts out of service; whether there were any. Set once by the store.
+        self.repair: Callable[[], bool] = lambda: False
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:
@@ -82,15 +105,29 @@ class Engine:
 
     def columns(self, sql: str, parameters: Mapping[str, object] | None = None) -> dict[str, AnyArray]:
         """Rows of fixed-width types as NumPy columns; {} when there is none."""
-        with self._reader() as connection:
-            return decode_native(_ask(connection, sql, "Native", parameters))
+        return decode_native(self._read(sql, "Native", parameters))
 
-    def table(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table | None:
-        """Rows of any type as an Arrow table, None when there is none."""
-        uncompressed = f"{sql} SETTINGS output_format_arrow_compression_method = 'none'"
-        with self._reader() as connection:
-            data = _ask(connection, uncompressed, "ArrowStream", parameters)
+    def table(
+        self, sql: str, parameters: Mapping[str, object] | None = None, *, add_settings: bool = True
+    ) -> pa.Table | None:
+        """Rows of any type as an Arrow table, None when there is none.
+
+        `add_settings=False` for a statement that brings its own SETTINGS.
+        """
+        uncompressed = f"{sql} SETTINGS output_format_arrow_compression_method = 'none'" if add_settings else sql
+        data = self._read(uncompressed, "ArrowStream", parameters)
         return pa.ipc.open_stream(data).read_all() if data else None
+
+    def _read(self, sql: str, data_format: str, parameters: Mapping[str, object] | None) -> bytes:
+        try:
+            with self._reader() as connection:
+                return _ask(connection, sql, data_format, parameters)
+        except DamagedPartError:
+            # Slow path: the damaged part is taken out and the rest serves.
+            if not self.repair():
+                raise
+        with self._reader() as connection:
+            return _ask(connection, sql, data_format, parameters)
 
     def close(self) -> None:
         """Close every connection; ClickHouse finishes what it is writing."""
@@ -128,4 +165,6 @@ def _translated(error: RuntimeError) -> QueryFailedError:
         return QueryTimeoutError("the query ran out of time while reading from the store")
     if _MEMORY_LIMIT_CODE in text:
         return QueryFailedError("the query needs more memory than the store may use")
+    if any(code in text for code in _DAMAGE_CODES):
+        return DamagedPartError(f"the store has a damaged part: {text.splitlines()[0]}")
     return QueryFailedError(f"the store failed: {text.splitlines()[0]}")

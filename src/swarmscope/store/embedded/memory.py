@@ -15,7 +15,6 @@ from swarmscope.store.embedded.generation import Generation
 from swarmscope.store.embedded.runs import Rows, Run, merged_run
 
 NOTHING_EVICTED = -(1 << 62)
-EVERYTHING_EVICTED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,11 @@ class Memory:
             generations = tuple(kept for kept in state.generations if kept is not generation)
             self._state = MemorySnapshot(runs, generations, covered_after_ms)
 
-    def forget_cache(self) -> None:
-        """Drop every cached run: parts were changed behind its back (a deletion)."""
+    def forget_cache(self, newest_stored_ms: int) -> None:
+        """Drop every cached run: parts, whose newest row is given, were changed behind the cache (a deletion)."""
         with self._lock:
-            self._state = replace(self._state, runs=(), covered_after_ms=EVERYTHING_EVICTED)
+            covered_after_ms = max(self._state.covered_after_ms, newest_stored_ms)
+            self._state = replace(self._state, runs=(), covered_after_ms=covered_after_ms)
 
 
 def _with_merges(runs: tuple[Run, ...], max_merged_rows: int = 1 << 20) -> tuple[Run, ...]:

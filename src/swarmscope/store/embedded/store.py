@@ -13,7 +13,7 @@ from swarmscope import __version__
 from swarmscope.model.contracts import Clock
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
-from swarmscope.schema.tables import SAMPLES, SERIES, TIMED_METRIC_TABLES
+from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES, TIMED_METRIC_TABLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
@@ -23,6 +23,8 @@ from swarmscope.store.embedded.generation import Commit, Generation, LiveRows
 from swarmscope.store.embedded.journal import Journal, read_segment
 from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
 from swarmscope.store.embedded.reader import EmbeddedReader
+from swarmscope.store.embedded.repair import Repair
+from swarmscope.store.embedded.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
@@ -65,6 +67,7 @@ class EmbeddedStore:
             settings.folder / "clickhouse",
             max_memory_bytes=settings.max_clickhouse_memory_bytes,
             readers=settings.read_connections,
+            backups=self.snapshot_folder,
         )
         run_migrations(self.engine.execute, self._stored_version, self._record_version)
         self._apply_retention()
@@ -81,6 +84,16 @@ class EmbeddedStore:
         self.sink = CommittingSink(self.memory, self.catalogue, commit, self._clock, self._seal)
         self.reader = EmbeddedReader(self.engine, self.catalogue, self.memory, self._oldest_ms)
         self.index = self.catalogue
+        self.repair = Repair(self.engine)
+        self.engine.repair = self.repair.detach_damaged
+        for part in self.repair.detached():
+            _log.error("part %s of table %s is out of service: %s", part.part, part.table, part.reason)
+        self._upkeep = Upkeep(self.engine, self.catalogue, self.sink, self._clock, self._oldest_ms)
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """Where copies of the data are written."""
+        return self._settings.folder / "snapshots"
 
     def _stored_version(self) -> int:
         columns = self.engine.columns(f"SELECT max(version) AS version FROM {VERSION_TABLE}")
@@ -126,6 +139,9 @@ class EmbeddedStore:
         stored = self.engine.table(f"SELECT {', '.join(SERIES.column_names())} FROM {SERIES.name} FINAL ORDER BY ref")
         if stored is not None:
             self.catalogue.load(stored)
+        with_histograms = self.engine.columns(f"SELECT DISTINCT ref FROM {HISTOGRAMS.name}")
+        if with_histograms:
+            self.catalogue.mark_histograms(with_histograms["ref"].astype(np.int64))
         for path, commits in leftover:
             self._replay(int(path.stem), commits)
             path.unlink()
@@ -155,8 +171,13 @@ class EmbeddedStore:
         self.sink.seal_now(timeout_s)
         return self.flusher.wait_idle(timeout_s)
 
+    def forget_cache(self) -> None:
+        """Read everything from parts again: they were changed."""
+        self.memory.forget_cache(self._newest_stored_ms())
+
     def close(self, timeout_s: float = 8.0) -> None:
         """Stop taking writes, flush, close ClickHouse, give the folder free."""
+        self._upkeep.close()
         self.sink.close()
         self.flusher.close(timeout_s)
         active = self.memory.active

@@ -1,0 +1,96 @@
+"""What an administrator may do to stored metrics: delete series, free their space, copy everything."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.errors import UnavailableError
+from swarmscope.model.matchers import Matcher
+from swarmscope.schema.rollups import FIVE_MINUTES_MS, ROLLUP_5M, ROLLUP_TABLES, TOUCHED
+from swarmscope.schema.tables import TIMED_METRIC_TABLES
+from swarmscope.store.embedded.store import EmbeddedStore
+
+# Numbers of series in one statement; more are deleted in several.
+_REFS_PER_STATEMENT = 10_000
+_FLUSH_TIMEOUT_S = 60.0
+_I64 = np.iinfo(np.int64)
+
+
+class MetricAdministration:
+    """Deletion and copies of the embedded store; every call blocks until it is done."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+
+    def delete_series(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> None:
+        """Delete what matching series have in the closed range; they stay known only if something is left.
+
+        Raises UnavailableError when what was acknowledged cannot be brought into parts first.
+        """
+        store = self._store
+        if not store.flush(_FLUSH_TIMEOUT_S):
+            raise UnavailableError("the store is behind with writing parts")
+        refs = store.catalogue.select_series(tenant, matchers, start_ms, end_ms).refs
+        start_ms, end_ms = max(start_ms, _I64.min // 2), min(end_ms, _I64.max // 2)
+        for begin in range(0, len(refs), _REFS_PER_STATEMENT):
+            self._delete(refs[begin : begin + _REFS_PER_STATEMENT], start_ms, end_ms)
+        store.forget_cache()
+
+    def _delete(self, refs: NDArray[np.int64], start_ms: int, end_ms: int) -> None:
+        engine = self._store.engine
+        metrics = ", ".join(map(str, np.unique(self._store.catalogue.metric_ids(refs)).tolist()))
+        series = f"metric_id IN ({metrics}) AND ref IN ({', '.join(map(str, refs.tolist()))})"
+        for table in TIMED_METRIC_TABLES:
+            engine.execute(f"DELETE FROM {table.name} WHERE {series} AND ts >= {start_ms} AND ts <= {end_ms}")
+        # Buckets at the edges are made again from what is left of their samples.
+        engine.execute(
+            f"INSERT INTO {TOUCHED.name} SELECT DISTINCT metric_id, bucket, now64(3) FROM {ROLLUP_5M.name} "
+            f"WHERE {series} AND bucket >= {start_ms} AND bucket < {end_ms + FIVE_MINUTES_MS}"
+        )
+        for table in ROLLUP_TABLES:
+            widest_ms = 12 * FIVE_MINUTES_MS
+            engine.execute(
+                f"DELETE FROM {table.name} WHERE {series} AND bucket >= {start_ms} AND bucket < {end_ms + widest_ms}"
+            )
+        self._forget_emptied(refs, series)
+
+    def _forget_emptied(self, refs: NDArray[np.int64], series: str) -> None:
+        left = [
+            self._store.engine.columns(
+                f"SELECT ref, min(ts) AS lowest, max(ts) AS highest FROM {table.name} WHERE {series} GROUP BY ref"
+            )
+            for table in TIMED_METRIC_TABLES
+        ]
+        lowest = np.full(len(refs), _I64.max)
+        highest = np.full(len(refs), _I64.min)
+        order = np.argsort(refs)
+        for columns in left:
+            if columns:
+                at = order[np.searchsorted(refs, columns["ref"].astype(np.int64), sorter=order)]
+                lowest[at] = np.minimum(lowest[at], columns["lowest"].astype(np.int64))
+                highest[at] = np.maximum(highest[at], columns["highest"].astype(np.int64))
+        self._store.catalogue.set_time_ranges(refs, lowest, highest)
+
+    def clean_tombstones(self) -> None:
+        """Rewrite parts without the rows that were deleted."""
+        for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES):
+            self._store.engine.execute(f"ALTER TABLE {table.name} APPLY DELETED MASK SETTINGS mutations_sync = 1")
+
+    def snapshot(self, *, skip_head: bool) -> str:
+        """Back everything up to `DIR/snapshots/NAME` (ClickHouse's BACKUP form); returns NAME.
+
+        With `skip_head`, what is not in parts yet is left out.
+        """
+        store = self._store
+        if not skip_head and not store.flush(_FLUSH_TIMEOUT_S):
+            raise UnavailableError("the store is behind with writing parts")
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
+        target: Path = store.snapshot_folder / name
+        store.engine.execute(f"BACKUP DATABASE default TO File('{target}')")
+        return name

@@ -1,0 +1,87 @@
+"""Work in the background: what is not needed to begin serving, and what must be done now and then."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from swarmscope.model.contracts import Clock
+from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES
+from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.embedded.commit import CommittingSink
+from swarmscope.store.embedded.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+_PERIOD_S = 60.0
+_ROUNDS_PER_EXPIRY = 60
+_NS_PER_MS = 1_000_000
+# A series is forgotten only when nothing arrived for this long, so that no sender is in the middle of writing it.
+_QUIET_MS = 2 * 3600 * 1000
+
+
+class Upkeep:
+    """One thread: learns the time ranges of stored series, retires idle ones, forgets expired ones."""
+
+    def __init__(
+        self, engine: Engine, catalogue: Catalogue, sink: CommittingSink, clock: Clock, oldest_ms: Callable[[], int]
+    ) -> None:
+        self._engine = engine
+        self._catalogue = catalogue
+        self._sink = sink
+        self._clock = clock
+        self._oldest_ms = oldest_ms
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; a statement it waits for is waited for."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        work: list[Callable[[], None]] = [self._learn_time_ranges]
+        rounds = 0
+        while not self._stopping.is_set():
+            for step in work:
+                try:
+                    step()
+                except Exception:
+                    _log.exception("upkeep step %s failed", step.__name__)
+            self._stopping.wait(_PERIOD_S)
+            rounds += 1
+            work = [self._retire_idle] + ([self.forget_expired] if rounds % _ROUNDS_PER_EXPIRY == 0 else [])
+
+    def _learn_time_ranges(self) -> None:
+        """So that selections can leave out series by time; until then they are merely larger."""
+        for table in (SAMPLES.name, HISTOGRAMS.name):
+            columns = self._engine.columns(
+                f"SELECT ref, min(ts) AS lowest, max(ts) AS highest FROM {table} GROUP BY ref SETTINGS max_threads = 1"
+            )
+            if columns:
+                refs = columns["ref"].astype(np.int64)
+                lowest, highest = columns["lowest"].astype(np.int64), columns["highest"].astype(np.int64)
+                self._catalogue.set_time_ranges(refs, lowest, highest)
+
+    def _retire_idle(self) -> None:
+        self._catalogue.refresh_active(self._clock.now_ns() // _NS_PER_MS)
+
+    def forget_expired(self) -> None:
+        """Drop series whose last sample is older than the retention, from memory and from disk.
+
+        The newest series stays, so that a restart never gives a number out twice.
+        """
+        now_ms = self._clock.now_ns() // _NS_PER_MS
+        refs = self._catalogue.expired(self._oldest_ms(), now_ms - _QUIET_MS)
+        refs = refs[refs != self._catalogue.next_ref - 1]
+        if len(refs) == 0:
+            return
+        with self._sink.series_lock:
+            self._catalogue.drop(refs)
+        for part in np.array_split(refs, max(1, len(refs) // 10_000)):
+            self._engine.execute(f"DELETE FROM {SERIES.name} WHERE ref IN ({', '.join(map(str, part.tolist()))})")
+        _log.info("forgot %d series that expired", len(refs))
