@@ -8,10 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.model.labels import LabelSets
 from swarmscope.store.catalogue.keys import find_key, put_key
 from swarmscope.store.catalogue.siphash import bytes_less, siphash_pairs
-from swarmscope.store.catalogue.symbols import SymbolTables, address_of, intern_symbol, symbol_is
+from swarmscope.store.catalogue.symbols import SymbolTables
 from swarmscope.store.catalogue.tables import (
     ACTIVE,
     ALIVE,
@@ -29,31 +28,18 @@ from swarmscope.store.catalogue.tables import (
 )
 
 _IDENTITY_REF = np.uint64(0xFFFFFFFF)
+_SEARCHING = np.iinfo(np.int64).min
 _EMPTY_SYMBOL = 0  # the catalogue interns "" first
 UNASSIGNED = -1
 
 
-class PairColumns(NamedTuple):
-    """Label pairs of a batch. Buffers are given by address: read-only and writable ones compile to one kernel."""
+class LabelPairs(NamedTuple):
+    """Label sets of a batch in codes. Set s owns the pairs `begin[s] : end[s]`."""
 
-    offsets: NDArray[np.int64]  # [n_sets + 1]
-    name_address: int
-    name_start: NDArray[np.int64]  # [n_pairs]
-    name_length: NDArray[np.int64]
-    value_address: int
-    value_start: NDArray[np.int64]
-    value_length: NDArray[np.int64]
-
-
-class Scratch(NamedTuple):
-    """Working space of the kernel for the longest set of a batch."""
-
-    label: NDArray[np.int32]
-    value: NDArray[np.int32]
-    label_spare: NDArray[np.int32]
-    value_spare: NDArray[np.int32]
-    name_memo: NDArray[np.int64]  # by position in the set: the symbol that the set before had there
-    value_memo: NDArray[np.int64]
+    begin: NDArray[np.int64]  # [n_sets]
+    end: NDArray[np.int64]  # [n_sets]
+    label: NDArray[np.int32]  # [n_pairs] label number (symbol code before `number_labels`)
+    value: NDArray[np.int32]  # [n_pairs] symbol code
 
 
 class Rows(NamedTuple):
@@ -70,122 +56,110 @@ def rows_of(rows: Rows, part: slice) -> Rows:
     return Rows(rows.tenants[part], rows.refs[part], rows.metric_ids[part], rows.is_new[part])
 
 
-def pair_columns(labels: LabelSets) -> PairColumns:
-    """The batch as the kernels take it; `labels` MUST outlive the result."""
-    names, values = labels.names, labels.values
-    i64 = np.int64
-    return PairColumns(
-        np.require(labels.offsets, i64, ["C", "W"]),
-        address_of(names.buffer),
-        np.require(names.start, i64, ["C", "W"]),
-        np.require(names.length, i64, ["C", "W"]),
-        address_of(values.buffer),
-        np.require(values.start, i64, ["C", "W"]),
-        np.require(values.length, i64, ["C", "W"]),
-    )
-
-
-def scratch_for(longest_set: int) -> Scratch:
-    """Working space for sets of at most that many pairs."""
-    n = longest_set + 1
-    i32, i64 = np.int32, np.int64
-    return Scratch(
-        np.zeros(n, i32), np.zeros(n, i32), np.zeros(n, i32), np.zeros(n, i32), np.zeros(n, i64), np.zeros(n, i64)
-    )
+@njit(nogil=True, cache=True)
+def number_labels(
+    label_number: NDArray[np.int32], label_code: NDArray[np.int32], counts: NDArray[np.int64], codes: NDArray[np.int32]
+) -> None:
+    """Turn symbol codes of label names [n] into label numbers, in place; names not seen before get the next ones."""
+    for index in range(len(codes)):
+        code = codes[index]
+        number = label_number[code]
+        if number < 0:
+            number = np.int32(counts[N_LABELS])
+            label_code[number] = code
+            label_number[code] = number
+            counts[N_LABELS] += 1
+        codes[index] = number
 
 
 @njit(nogil=True, cache=True)
-def _symbol(tables: SymbolTables, memo: NDArray[np.int64], position: int, address: int, length: int) -> int:
-    # Fast path: neighbours in a batch mostly share names and many values, position by position.
-    if symbol_is(tables, memo[position], address, length):
-        return int(memo[position])
-    code = intern_symbol(tables, address, length)
-    memo[position] = code
-    return code
+def canonicalise(pairs: LabelPairs, label_code: NDArray[np.int32], symbols: SymbolTables) -> None:
+    """Sort each set by name and drop pairs with an empty value, in place.
 
-
-@njit(nogil=True, cache=True)
-def label_number_of(tables: SeriesTables, code: int) -> int:
-    """Label number of the symbol `code`, given out now if it is new as a label name."""
-    number = int(tables.label_number[code])
-    if number < 0:
-        number = int(tables.counts[N_LABELS])
-        tables.label_code[number] = code
-        tables.label_number[code] = number
-        tables.counts[N_LABELS] += 1
-    return number
-
-
-@njit(nogil=True, cache=True)
-def _name_less(tables: SeriesTables, symbols: SymbolTables, left: int, right: int) -> bool:
-    a, b = tables.label_code[left], tables.label_code[right]
-    pool = symbols.pool.ctypes.data
-    a_start, b_start = symbols.starts[a], symbols.starts[b]
-    return bytes_less(pool + a_start, symbols.starts[a + 1] - a_start, pool + b_start, symbols.starts[b + 1] - b_start)
-
-
-@njit(nogil=True, cache=True)
-def _sort_pairs(tables: SeriesTables, symbols: SymbolTables, scratch: Scratch, count: int) -> None:
-    """Merge sort by name, bottom up; senders mostly sort, which one pass finds out."""
-    label, value = scratch.label, scratch.value
-    is_sorted = True
-    for index in range(1, count):
-        if _name_less(tables, symbols, label[index], label[index - 1]):
-            is_sorted = False
-            break
-    width = 1
-    while not is_sorted and width < count:
-        for begin in range(0, count, 2 * width):
-            middle, end = min(begin + width, count), min(begin + 2 * width, count)
-            left, right = begin, middle
-            for target in range(begin, end):
-                from_right = left >= middle or (right < end and _name_less(tables, symbols, label[right], label[left]))
-                source = right if from_right else left
-                scratch.label_spare[target] = label[source]
-                scratch.value_spare[target] = value[source]
-                if from_right:
-                    right += 1
-                else:
-                    left += 1
-        for index in range(count):
-            label[index] = scratch.label_spare[index]
-            value[index] = scratch.value_spare[index]
-        width *= 2
-
-
-@njit(nogil=True, cache=True)
-def _find_identity(tables: SeriesTables, scratch: Scratch, count: int, tenant: int, tag: np.uint64) -> int:
-    """Ref of the series with these very pairs, or ~slot of the empty slot where it belongs."""
-    mask = np.uint64(len(tables.identities) - 1)
-    slot = tag & mask
-    while True:
-        entry = tables.identities[slot]
-        if entry == np.uint64(0):
-            return int(~np.int64(slot))
-        if entry >> np.uint64(32) == tag:
-            ref = np.int64(entry & _IDENTITY_REF) - 1
-            if tables.pair_count[ref] == count and tables.metric_tenant[tables.metric[ref]] == tenant:
-                start = tables.pair_start[ref]
-                same = True
-                for index in range(count):
-                    if (
-                        tables.pair_value[start + index] != scratch.value[index]
-                        or tables.pair_label[start + index] != scratch.label[index]
+    Merge sort, bottom up, so that no order of labels is slow; senders mostly sort, which one pass finds out.
+    """
+    label, value, starts, pool = pairs.label, pairs.value, symbols.starts, symbols.pool.ctypes.data
+    spare_label, spare_value = np.empty_like(label), np.empty_like(value)
+    for which in range(len(pairs.begin)):
+        begin, end = pairs.begin[which], pairs.begin[which]
+        is_sorted = True
+        for index in range(begin, pairs.end[which]):
+            if value[index] != _EMPTY_SYMBOL:
+                label[end], value[end] = label[index], value[index]
+                if end > begin and is_sorted:
+                    is_sorted = not _name_less(pool, starts, label_code[label[end]], label_code[label[end - 1]])
+                end += 1
+        pairs.end[which] = end
+        width = 1
+        while not is_sorted and width < end - begin:
+            for left_begin in range(begin, end, 2 * width):
+                middle, stop = min(left_begin + width, end), min(left_begin + 2 * width, end)
+                left, right = left_begin, middle
+                for target in range(left_begin, stop):
+                    if left >= middle or (
+                        right < stop and _name_less(pool, starts, label_code[label[right]], label_code[label[left]])
                     ):
-                        same = False
-                        break
-                if same:
-                    return int(ref)
+                        spare_label[target], spare_value[target] = label[right], value[right]
+                        right += 1
+                    else:
+                        spare_label[target], spare_value[target] = label[left], value[left]
+                        left += 1
+            label[begin:end] = spare_label[begin:end]
+            value[begin:end] = spare_value[begin:end]
+            width *= 2
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _name_less(pool: int, starts: NDArray[np.int64], left: int, right: int) -> bool:
+    left_start, right_start = starts[left], starts[right]
+    return bytes_less(
+        pool + left_start, starts[left + 1] - left_start, pool + right_start, starts[right + 1] - right_start
+    )
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _identity_tag(tables: SeriesTables, pairs: LabelPairs, which: int, tenant: int) -> np.uint64:
+    digest = siphash_pairs(pairs.label, pairs.value, pairs.begin[which], pairs.end[which], tenant, tables.seed)
+    return digest >> np.uint64(32)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _find_identity(tables: SeriesTables, pairs: LabelPairs, which: int, tenant: int, tag: np.uint64) -> int:
+    """Ref of the series with these very pairs, or ~slot of the empty slot where it belongs."""
+    identities, pair_start, pair_count = tables.identities, tables.pair_start, tables.pair_count
+    pair_label, pair_value, label, value = tables.pair_label, tables.pair_value, pairs.label, pairs.value
+    begin, count = pairs.begin[which], pairs.end[which] - pairs.begin[which]
+    mask = np.uint64(len(identities) - 1)
+    slot = tag & mask
+    answer = np.int64(_SEARCHING)
+    while answer == _SEARCHING:
+        entry = identities[slot]
+        if entry == np.uint64(0):
+            answer = ~np.int64(slot)
+        elif entry >> np.uint64(32) == tag:
+            ref = np.int64(entry & _IDENTITY_REF) - 1
+            if pair_count[ref] == count and tables.metric_tenant[tables.metric[ref]] == tenant:
+                start = pair_start[ref]
+                same = 0
+                while (
+                    same < count
+                    and pair_value[start + same] == value[begin + same]
+                    and pair_label[start + same] == label[begin + same]
+                ):
+                    same += 1
+                if same == count:
+                    answer = ref
         slot = (slot + np.uint64(1)) & mask
+    return int(answer)
 
 
 @njit(nogil=True, cache=True)
-def _metric_of(tables: SeriesTables, scratch: Scratch, count: int, tenant: int, metric_id: int) -> int:
-    """Metric number of the set in `scratch`; a new one gets `metric_id`, or the next number."""
+def _metric_of(tables: SeriesTables, pairs: LabelPairs, which: int, tenant: int, metric_id: int) -> int:
+    """Metric number of set `which`; a new one gets `metric_id`, or the next number."""
     name = _EMPTY_SYMBOL
-    for index in range(count):
-        if scratch.label[index] == NAME_LABEL:
-            name = scratch.value[index]
+    for index in range(pairs.begin[which], pairs.end[which]):
+        if pairs.label[index] == NAME_LABEL:
+            name = pairs.value[index]
             break
     # Never 0, and distinct from every other pair of tenant and name.
     key = (np.uint64(tenant + 1) << np.uint64(32)) | np.uint64(name)
@@ -211,8 +185,8 @@ def _metric_of(tables: SeriesTables, scratch: Scratch, count: int, tenant: int, 
 
 
 @njit(nogil=True, cache=True)
-def _add_series(tables: SeriesTables, scratch: Scratch, count: int, ref: int, metric: int) -> None:
-    """Write the series `ref` with the set in `scratch`; refs skipped on the way are holes."""
+def _add_series(tables: SeriesTables, pairs: LabelPairs, which: int, ref: int, metric: int) -> None:
+    """Write set `which` as the series `ref`; refs skipped on the way are holes."""
     counts = tables.counts
     for skipped in range(counts[N_SERIES], ref):
         tables.state[skipped] = 0
@@ -221,10 +195,11 @@ def _add_series(tables: SeriesTables, scratch: Scratch, count: int, ref: int, me
         tables.metric[skipped] = 0
         tables.previous[skipped] = -1
     counts[N_SERIES] = max(counts[N_SERIES], ref + 1)
-    start = counts[N_PAIRS]
+    start, begin = counts[N_PAIRS], pairs.begin[which]
+    count = pairs.end[which] - begin
     for index in range(count):
-        tables.pair_label[start + index] = scratch.label[index]
-        tables.pair_value[start + index] = scratch.value[index]
+        tables.pair_label[start + index] = pairs.label[begin + index]
+        tables.pair_value[start + index] = pairs.value[begin + index]
     counts[N_PAIRS] = start + count
     tables.pair_start[ref] = start
     tables.pair_count[ref] = count
@@ -239,47 +214,18 @@ def _add_series(tables: SeriesTables, scratch: Scratch, count: int, ref: int, me
 
 
 @njit(nogil=True, cache=True)
-def _read_set(tables: SeriesTables, symbols: SymbolTables, pairs: PairColumns, which: int, scratch: Scratch) -> int:
-    """Set number `which` into `scratch` in canonical order; how many pairs it has. Empty values are no labels."""
-    count = 0
-    first = pairs.offsets[which]
-    for pair in range(first, pairs.offsets[which + 1]):
-        if pairs.value_length[pair] == 0:
-            continue
-        position = pair - first
-        name = _symbol(
-            symbols, scratch.name_memo, position, pairs.name_address + pairs.name_start[pair], pairs.name_length[pair]
-        )
-        value = _symbol(
-            symbols,
-            scratch.value_memo,
-            position,
-            pairs.value_address + pairs.value_start[pair],
-            pairs.value_length[pair],
-        )
-        scratch.label[count] = label_number_of(tables, name)
-        scratch.value[count] = value
-        count += 1
-    _sort_pairs(tables, symbols, scratch, count)
-    return count
-
-
-@njit(nogil=True, cache=True)
-def intern_sets(
-    tables: SeriesTables, symbols: SymbolTables, pairs: PairColumns, scratch: Scratch, rows: Rows, now_s: int
-) -> None:
-    """Give each set its ref, adding unknown ones as active series. Room MUST have been made before."""
+def intern_sets(tables: SeriesTables, pairs: LabelPairs, rows: Rows, now_s: int) -> None:
+    """Give each canonical set its ref, adding unknown ones as active series. Room MUST have been made before."""
     for which in range(len(rows.refs)):
         tenant = rows.tenants[which]
-        count = _read_set(tables, symbols, pairs, which, scratch)
-        tag = siphash_pairs(scratch.label, scratch.value, count, tenant, tables.seed) >> np.uint64(32)
-        found = _find_identity(tables, scratch, count, tenant, tag)
+        tag = _identity_tag(tables, pairs, which, tenant)
+        found = _find_identity(tables, pairs, which, tenant, tag)
         rows.is_new[which] = found < 0
         if found < 0:
             slot = ~found
             found = tables.counts[N_SERIES]
-            metric = _metric_of(tables, scratch, count, tenant, UNASSIGNED)
-            _add_series(tables, scratch, count, found, metric)
+            metric = _metric_of(tables, pairs, which, tenant, UNASSIGNED)
+            _add_series(tables, pairs, which, found, metric)
             tables.state[found] = ALIVE | ACTIVE
             tables.arrival_s[found] = now_s
             tables.counts[N_ACTIVE] += 1
@@ -291,8 +237,8 @@ def intern_sets(
 
 
 @njit(nogil=True, cache=True)
-def load_sets(tables: SeriesTables, symbols: SymbolTables, pairs: PairColumns, scratch: Scratch, rows: Rows) -> None:
-    """Add series from disk under the refs and metric ids that they have. A ref that is taken is left alone.
+def load_sets(tables: SeriesTables, pairs: LabelPairs, rows: Rows) -> None:
+    """Add canonical sets from disk under the refs and metric ids that they have. A ref that is taken is left alone.
 
     `previous` and `metric_head` are not in order afterwards: call `relink`.
     """
@@ -301,11 +247,10 @@ def load_sets(tables: SeriesTables, symbols: SymbolTables, pairs: PairColumns, s
         rows.is_new[which] = ref >= tables.counts[N_SERIES] or not tables.state[ref] & ALIVE
         if not rows.is_new[which]:
             continue
-        count = _read_set(tables, symbols, pairs, which, scratch)
-        tag = siphash_pairs(scratch.label, scratch.value, count, tenant, tables.seed) >> np.uint64(32)
-        found = _find_identity(tables, scratch, count, tenant, tag)
-        metric = _metric_of(tables, scratch, count, tenant, rows.metric_ids[which])
-        _add_series(tables, scratch, count, ref, metric)
+        tag = _identity_tag(tables, pairs, which, tenant)
+        found = _find_identity(tables, pairs, which, tenant, tag)
+        metric = _metric_of(tables, pairs, which, tenant, rows.metric_ids[which])
+        _add_series(tables, pairs, which, ref, metric)
         tables.state[ref] = ALIVE | PAST_UNKNOWN
         tables.arrival_s[ref] = 0
         if found < 0:

@@ -25,20 +25,19 @@ from swarmscope.store.catalogue.arrow_columns import label_sets, series_batch, t
 from swarmscope.store.catalogue.columns import extract_codes, mark_labels, refs_of_metrics
 from swarmscope.store.catalogue.interning import (
     UNASSIGNED,
-    PairColumns,
+    LabelPairs,
     Rows,
+    canonicalise,
     intern_sets,
-    label_number_of,
     load_sets,
-    pair_columns,
+    number_labels,
     rows_of,
-    scratch_for,
 )
 from swarmscope.store.catalogue.keys import WireKeys
 from swarmscope.store.catalogue.removal import relinked, without_buried
 from swarmscope.store.catalogue.selection import Selector
 from swarmscope.store.catalogue.statistics import CatalogueStatistics, series_statistics
-from swarmscope.store.catalogue.symbols import SymbolPool
+from swarmscope.store.catalogue.symbols import SymbolPool, intern_texts, text_groups, writable
 from swarmscope.store.catalogue.tables import (
     ALIVE,
     HISTOGRAMS,
@@ -98,7 +97,8 @@ class Catalogue:
         self._persisted_ref = 0
         self._epoch = 0
         self._symbols.add("")  # symbol 0
-        label_number_of(self._tables, self._symbols.add(METRIC_NAME))  # label 0
+        name_code = np.array([self._symbols.add(METRIC_NAME)], np.int32)
+        number_labels(self._tables.label_number, self._tables.label_code, self._tables.counts, name_code)  # label 0
         self._publish()
         self._selector = Selector(self._symbols)
 
@@ -114,7 +114,7 @@ class Catalogue:
         number = self._tenants.get(tenant, _NO_TENANT)
         if number == _NO_TENANT:
             return np.full(len(keys), UNKNOWN_SERIES, np.int64)
-        return self._wire_keys.find(np.require(keys, np.uint64, ["C", "W"]), self._salts[number])
+        return self._wire_keys.find(writable(keys), self._salts[number])
 
     def intern(self, tenant: str, keys: NDArray[np.uint64], labels: LabelSets, now_ms: int) -> Interned:
         """Refs for label sets [n] that arrived under wire keys [n]; unknown sets become new, active series.
@@ -125,7 +125,6 @@ class Catalogue:
         n = len(labels)
         if len(keys) != n:
             raise ValueError(f"{len(keys)} keys for {n} label sets")
-        pairs = pair_columns(labels)
         with self._lock:
             tenant_number = self._tenant_number(tenant)
             rows = Rows(
@@ -136,23 +135,23 @@ class Catalogue:
             )
             try:
                 for begin in range(0, n, _SETS_PER_ROUND):
-                    self._intern_round(pairs, rows, slice(begin, min(begin + _SETS_PER_ROUND, n)), now_ms // 1000)
+                    self._intern_round(labels, rows, slice(begin, min(begin + _SETS_PER_ROUND, n)), now_ms // 1000)
             finally:
                 self._publish()
             live = int(self._tables.counts[N_LIVE])
             salt = self._salts[tenant_number]
-            self._wire_keys.put(np.require(keys, np.uint64, ["C", "W"]), salt, rows.refs, self._tables.state, live)
+            self._wire_keys.put(writable(keys), salt, rows.refs, self._tables.state, live)
         return Interned(rows.refs, rows.is_new, rows.refs[rows.is_new])
 
     def record_samples(self, refs: NDArray[np.int64], ts_ms: NDArray[np.int64], now_ms: int) -> None:
         """Note that samples [n] of these series are stored. Refs that are unknown or dropped are passed over."""
         with self._lock:
-            activity.record_rows(self._tables, _i64(refs), _i64(ts_ms), now_ms // 1000, 0)
+            activity.record_rows(self._tables, writable(refs), writable(ts_ms), now_ms // 1000, 0)
 
     def record_histograms(self, refs: NDArray[np.int64], ts_ms: NDArray[np.int64], now_ms: int) -> None:
         """As `record_samples`, for native histograms; the series are known to have some from then on."""
         with self._lock:
-            activity.record_rows(self._tables, _i64(refs), _i64(ts_ms), now_ms // 1000, HISTOGRAMS)
+            activity.record_rows(self._tables, writable(refs), writable(ts_ms), now_ms // 1000, HISTOGRAMS)
 
     # -- persistence --------------------------------------------------------------------------------------------
 
@@ -176,7 +175,7 @@ class Catalogue:
         """
         tables = self._snapshot.tables
         symbols = self._symbols.snapshot.tables
-        return series_batch(tables, symbols, _i64(refs), self._tenant_names, created_ms)
+        return series_batch(tables, symbols, writable(refs), self._tenant_names, created_ms)
 
     def load(self, rows: pa.Table | pa.RecordBatch) -> int:
         """Add series read from table `series`, under their own refs and metric ids; how many were added.
@@ -218,12 +217,12 @@ class Catalogue:
     ) -> None:
         """Tell the time ranges [n] on disk of loaded series; from then on time can exclude them."""
         with self._lock:
-            activity.set_ranges(self._tables, _i64(refs), _i64(min_ts_ms), _i64(max_ts_ms))
+            activity.set_ranges(self._tables, writable(refs), writable(min_ts_ms), writable(max_ts_ms))
 
     def mark_histograms(self, refs: NDArray[np.int64]) -> None:
         """Tell which loaded series have native histograms on disk."""
         with self._lock:
-            activity.add_state(self._tables, _i64(refs), HISTOGRAMS)
+            activity.add_state(self._tables, writable(refs), HISTOGRAMS)
 
     def drop(self, refs: NDArray[np.int64]) -> int:
         """Forget series; how many of `refs` were there. Their labels, if they come again, get a new ref.
@@ -231,7 +230,7 @@ class Catalogue:
         Batches in flight may still carry a dropped ref: a committer that must not store such rows asks `are_live`.
         """
         with self._lock:
-            dropped = int(activity.bury(self._tables, _i64(refs)))
+            dropped = int(activity.bury(self._tables, writable(refs)))
             if dropped:
                 self._tables = without_buried(self._tables)
                 self._wire_keys.drop_dead(self._tables.state, ALIVE)
@@ -325,7 +324,7 @@ class Catalogue:
 
     def label_frame(self, refs: NDArray[np.int64]) -> LabelFrame:
         """Labels of the series `refs` [n]."""
-        return self._selector.label_frame(self._snapshot, _i64(refs))
+        return self._selector.label_frame(self._snapshot, writable(refs))
 
     def metric_ids(self, refs: NDArray[np.int64]) -> NDArray[np.uint32]:
         """Metric ids of the series `refs` [n]."""
@@ -402,46 +401,48 @@ class Catalogue:
         self._tenants[tenant] = number
         return number
 
-    def _reserve_round(self, pairs: PairColumns, rows: slice, room: Room) -> PairColumns:
-        """Make room for one round; the round's pairs."""
-        offsets = pairs.offsets[rows.start : rows.stop + 1]
+    def _canonical(self, labels: LabelSets, part: slice, room: Room) -> LabelPairs:
+        """Sets `part` of a batch in codes, canonical; there is room for them as series afterwards."""
+        offsets = writable(labels.offsets[part.start : part.stop + 1])
         owned = slice(int(offsets[0]), int(offsets[-1]))
         n_pairs = owned.stop - owned.start
-        n_bytes = int(pairs.name_length[owned].sum()) + int(pairs.value_length[owned].sum())
+        n_bytes = int(labels.names.length[owned].sum()) + int(labels.values.length[owned].sum())
         self._symbols.reserve(2 * n_pairs, n_bytes)
-        capacity = len(self._symbols.tables.starts)
-        self._tables = reserved(self._tables, room._replace(pairs=n_pairs, symbols=capacity))
-        return pairs._replace(offsets=offsets)
+        symbols = self._symbols.tables
+        self._tables = tables = reserved(self._tables, room._replace(pairs=n_pairs, symbols=len(symbols.starts)))
+        names, values = np.empty(n_pairs, np.int32), np.empty(n_pairs, np.int32)
+        intern_texts(symbols, text_groups(labels.names, offsets), names)
+        intern_texts(symbols, text_groups(labels.values, offsets), values)
+        number_labels(tables.label_number, tables.label_code, tables.counts, names)
+        pairs = LabelPairs(offsets[:-1] - owned.start, offsets[1:] - owned.start, names, values)
+        canonicalise(pairs, tables.label_code, symbols)
+        return pairs
 
-    def _intern_round(self, pairs: PairColumns, rows: Rows, part: slice, now_s: int) -> None:
+    def _intern_round(self, labels: LabelSets, rows: Rows, part: slice, now_s: int) -> None:
         n = part.stop - part.start
-        pairs = self._reserve_round(pairs, part, Room(n, n, n, 0, 0))
-        scratch = scratch_for(int(np.diff(pairs.offsets).max()))
-        owned = rows_of(rows, part)
-        intern_sets(self._tables, self._symbols.tables, pairs, scratch, owned, now_s)
+        pairs = self._canonical(labels, part, Room(n, n, n, 0, 0))
+        intern_sets(self._tables, pairs, rows_of(rows, part), now_s)
 
     def _load_batch(self, batch: pa.RecordBatch) -> int:
         if len(batch) == 0:
             return 0
         labels = label_sets(batch)
-        pairs = pair_columns(labels)
         positions, tenants = tenant_column(batch)
         numbers = np.array([self._tenant_number(tenant) for tenant in tenants], np.int64)
         refs = np.asarray(batch.column("ref")).astype(np.int64)
         metric_ids = np.asarray(batch.column("metric_id")).astype(np.int64)
         rows = Rows(numbers[positions], refs, metric_ids, np.zeros(len(refs), np.bool_))
         for begin in range(0, len(refs), _SETS_PER_ROUND):
-            self._load_round(pairs, rows, slice(begin, min(begin + _SETS_PER_ROUND, len(refs))))
+            self._load_round(labels, rows, slice(begin, min(begin + _SETS_PER_ROUND, len(refs))))
         return int(np.count_nonzero(rows.is_new))
 
-    def _load_round(self, pairs: PairColumns, rows: Rows, part: slice) -> None:
+    def _load_round(self, labels: LabelSets, rows: Rows, part: slice) -> None:
         owned = rows_of(rows, part)
         counts = self._tables.counts
         series = max(int(owned.refs.max()) + 1 - int(counts[N_SERIES]), 0)
         metrics = max(int(owned.metric_ids.max()) + 1 - int(counts[N_METRICS]), 0)
-        pairs = self._reserve_round(pairs, part, Room(len(owned.refs), series, metrics, 0, 0))
-        scratch = scratch_for(int(np.diff(pairs.offsets).max()))
-        load_sets(self._tables, self._symbols.tables, pairs, scratch, owned)
+        pairs = self._canonical(labels, part, Room(len(owned.refs), series, metrics, 0, 0))
+        load_sets(self._tables, pairs, owned)
 
     def _publish(self) -> None:
         """Let readers see what the writer has done. Symbols go first: series refer to them."""
@@ -457,10 +458,6 @@ class Catalogue:
             tables.metric_count[:n_metrics].copy(),
             self._epoch,
         )
-
-
-def _i64(array: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.require(array, np.int64, ["C", "W"])
 
 
 def _within_i64(start_ms: int, end_ms: int) -> tuple[int, int]:

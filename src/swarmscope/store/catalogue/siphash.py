@@ -77,9 +77,9 @@ def _finished(v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64) -> np.
 
 
 @njit(nogil=True, cache=True)
-def siphash_bytes(address: int, length: int, seed: NDArray[np.uint64]) -> np.uint64:
-    """Hash of `length` bytes at `address` under `seed` uint64[2]."""
-    v0, v1, v2, v3 = seed[0] ^ _V0, seed[1] ^ _V1, seed[0] ^ _V2, seed[1] ^ _V3
+def siphash_bytes(address: int, length: int, key0: np.uint64, key1: np.uint64) -> np.uint64:
+    """Hash of `length` bytes at `address` under a 128-bit key."""
+    v0, v1, v2, v3 = key0 ^ _V0, key1 ^ _V1, key0 ^ _V2, key1 ^ _V3
     n_words = length >> 3
     for word_index in range(n_words):
         word = load_u64(address + 8 * word_index)
@@ -95,18 +95,19 @@ def siphash_bytes(address: int, length: int, seed: NDArray[np.uint64]) -> np.uin
     return _finished(v0, v1, v2, v3)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def siphash_pairs(
-    first: NDArray[np.int32], second: NDArray[np.int32], count: int, tenant: int, seed: NDArray[np.uint64]
+    labels: NDArray[np.int32], values: NDArray[np.int32], begin: int, end: int, tenant: int, seed: NDArray[np.uint64]
 ) -> np.uint64:
-    """Hash of the leading `count` pairs of int32 numbers, and of a tenant, under `seed` uint64[2]."""
-    v0, v1, v2, v3 = seed[0] ^ _V0, seed[1] ^ _V1, seed[0] ^ _V2, seed[1] ^ _V3
-    for index in range(count):
-        word = (np.uint64(first[index]) << np.uint64(32)) | np.uint64(second[index])
+    """Hash of the pairs `begin : end`, and of a tenant, under `seed` uint64[2]."""
+    key0, key1 = seed[0], seed[1]
+    v0, v1, v2, v3 = key0 ^ _V0, key1 ^ _V1, key0 ^ _V2, key1 ^ _V3
+    for index in range(begin, end):
+        word = (np.uint64(labels[index]) << np.uint64(32)) | np.uint64(values[index])
         v3 = v3 ^ word
         v0, v1, v2, v3 = _round(v0, v1, v2, v3)
         v0 = v0 ^ word
-    last = (np.uint64(count) << np.uint64(32)) | np.uint64(tenant)
+    last = (np.uint64(end - begin) << np.uint64(32)) | np.uint64(tenant)
     v3 = v3 ^ last
     v0, v1, v2, v3 = _round(v0, v1, v2, v3)
     v0 = v0 ^ last

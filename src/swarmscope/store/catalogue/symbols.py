@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import ABSENT
 from swarmscope.store.catalogue.siphash import bytes_equal, load_u8, siphash_bytes
 
@@ -20,6 +21,9 @@ _MAX_CACHED_TEXTS = 300_000
 
 
 Item = TypeVar("Item", bound=np.generic)
+
+
+_CODE = np.uint64(0xFFFFFFFF)
 
 
 class SymbolTables(NamedTuple):
@@ -42,10 +46,22 @@ class SymbolSnapshot(NamedTuple):
     n: int
 
 
+class TextGroups(NamedTuple):
+    """Strings of a batch in groups (label sets); group g owns the strings `offsets[g] : offsets[g + 1]`.
+
+    The buffer is given by address, so that read-only and writable ones compile to one kernel.
+    """
+
+    address: int
+    start: NDArray[np.int64]  # [n_strings] relative to the address
+    length: NDArray[np.int64]  # [n_strings]
+    offsets: NDArray[np.int64]  # [n_groups + 1]
+
+
 @njit(nogil=True, cache=True)
 def find_symbol(tables: SymbolTables, address: int, length: int) -> int:
     """Code of the string at `address`, or -1."""
-    tag = siphash_bytes(address, length, tables.seed) >> np.uint64(32)
+    tag = siphash_bytes(address, length, tables.seed[0], tables.seed[1]) >> np.uint64(32)
     mask = np.uint64(len(tables.slots) - 1)
     pool = tables.pool.ctypes.data
     slot = tag & mask
@@ -54,7 +70,7 @@ def find_symbol(tables: SymbolTables, address: int, length: int) -> int:
         if entry == np.uint64(0):
             return -1
         if entry >> np.uint64(32) == tag:
-            code = np.int64(entry & np.uint64(0xFFFFFFFF)) - 1
+            code = np.int64(entry & _CODE) - 1
             start = tables.starts[code]
             if tables.starts[code + 1] - start == length and bytes_equal(pool + start, address, length):
                 return int(code)
@@ -62,44 +78,51 @@ def find_symbol(tables: SymbolTables, address: int, length: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def intern_symbol(tables: SymbolTables, address: int, length: int) -> int:
-    """Code of the string at `address`, added when it is new. Room MUST have been made before."""
-    tag = siphash_bytes(address, length, tables.seed) >> np.uint64(32)
-    mask = np.uint64(len(tables.slots) - 1)
-    pool = tables.pool.ctypes.data
-    slot = tag & mask
-    while True:
-        entry = tables.slots[slot]
-        if entry == np.uint64(0):
-            break
-        if entry >> np.uint64(32) == tag:
-            code = np.int64(entry & np.uint64(0xFFFFFFFF)) - 1
-            start = tables.starts[code]
-            if tables.starts[code + 1] - start == length and bytes_equal(pool + start, address, length):
-                return int(code)
-        slot = (slot + np.uint64(1)) & mask
-    code = tables.counts[0]
-    start = tables.starts[code]
-    _copy_bytes(tables.pool, start, address, length)
-    tables.starts[code + 1] = start + length
-    tables.slots[slot] = (tag << np.uint64(32)) | np.uint64(code + 1)
-    tables.counts[0] = code + 1
-    return int(code)
+def intern_texts(tables: SymbolTables, texts: TextGroups, codes: NDArray[np.int32]) -> None:
+    """Code of each string into `codes` [n_strings], adding unknown ones. Room MUST have been made before.
 
-
-@njit(nogil=True, cache=True)
-def symbol_is(tables: SymbolTables, code: int, address: int, length: int) -> bool:
-    """Whether symbol `code` is the string at `address`."""
-    start = tables.starts[code]
-    if tables.starts[code + 1] - start != length:
-        return False
-    return bool(bytes_equal(tables.pool.ctypes.data + start, address, length))
-
-
-@njit(nogil=True, cache=True)
-def _copy_bytes(pool: NDArray[np.uint8], start: int, address: int, length: int) -> None:
-    for index in range(length):
-        pool[start + index] = load_u8(address + index)
+    One long function on local arrays: each array handed to a call costs Numba two atomic reference counts, and
+    this loop runs twice per label.
+    """
+    slots, starts, pool_bytes, counts = tables.slots, tables.starts, tables.pool, tables.counts
+    begins, lengths, offsets = texts.start, texts.length, texts.offsets
+    key0, key1 = tables.seed[0], tables.seed[1]
+    pool, mask = pool_bytes.ctypes.data, np.uint64(len(slots) - 1)
+    first, before = offsets[0], offsets[0]
+    for group in range(len(offsets) - 1):
+        begin = offsets[group]
+        for index in range(begin, offsets[group + 1]):
+            address, length = texts.address + begins[index], lengths[index]
+            # Fast path: neighbours share all names and many values, position by position.
+            neighbour = before + index - begin
+            if neighbour < begin:
+                code = np.int64(codes[neighbour - first])
+                start = starts[code]
+                if starts[code + 1] - start == length and bytes_equal(pool + start, address, length):
+                    codes[index - first] = code
+                    continue
+            tag = siphash_bytes(address, length, key0, key1) >> np.uint64(32)
+            slot = tag & mask
+            found = np.int64(-1)
+            while slots[slot] != np.uint64(0):
+                entry = slots[slot]
+                if entry >> np.uint64(32) == tag:
+                    code = np.int64(entry & _CODE) - 1
+                    start = starts[code]
+                    if starts[code + 1] - start == length and bytes_equal(pool + start, address, length):
+                        found = code
+                        break
+                slot = (slot + np.uint64(1)) & mask
+            if found < 0:
+                found = counts[0]
+                start = starts[found]
+                for byte in range(length):
+                    pool_bytes[start + byte] = load_u8(address + byte)
+                starts[found + 1] = start + length
+                slots[slot] = (tag << np.uint64(32)) | np.uint64(found + 1)
+                counts[0] = found + 1
+            codes[index - first] = found
+        before = begin
 
 
 @njit(nogil=True, cache=True)
@@ -135,7 +158,7 @@ def table_size(entries: int) -> int:
 
 
 class SymbolPool:
-    """Owns the tables; `intern_symbol` on `tables` after `reserve`, then `publish`. Implements `SymbolTable`."""
+    """Owns the tables; `intern_texts` on `tables` after `reserve`, then `publish`. Implements `SymbolTable`."""
 
     def __init__(self, seed: NDArray[np.uint64]) -> None:
         self.tables = SymbolTables(
@@ -166,9 +189,13 @@ class SymbolPool:
 
     def add(self, text: str) -> int:
         """Code of `text`, added when new. The writer's lock MUST be held. # Slow path"""
-        encoded = np.frombuffer(text.encode() or b"\0", np.uint8)
+        encoded = text.encode()
+        buffer = np.frombuffer(encoded or b"\0", np.uint8)
         self.reserve(1, len(encoded))
-        return int(intern_symbol(self.tables, address_of(encoded), len(text.encode())))
+        codes = np.zeros(1, np.int32)
+        nowhere, length = np.zeros(1, np.int64), np.array([len(encoded)], np.int64)
+        intern_texts(self.tables, TextGroups(address_of(buffer), nowhere, length, np.array([0, 1])), codes)
+        return int(codes[0])
 
     def text(self, code: int) -> str:
         """The string of `code`; raises IndexError for a code that was never given out."""
@@ -214,3 +241,13 @@ def resized(array: NDArray[Item], needed: int) -> NDArray[Item]:
 def address_of(array: NDArray[Any]) -> int:
     """Where the array's memory begins; the caller keeps the array alive."""
     return int(array.__array_interface__["data"][0])
+
+
+def writable(array: NDArray[Item]) -> NDArray[Item]:
+    """The array, copied where it is read-only or not contiguous: kernels are compiled for one layout only."""
+    return np.require(array, array.dtype, ["C", "W"])
+
+
+def text_groups(column: Utf8Column, offsets: NDArray[np.int64]) -> TextGroups:
+    """A column of strings as `intern_texts` takes it; the column MUST outlive the result."""
+    return TextGroups(address_of(column.buffer), writable(column.start), writable(column.length), offsets)
