@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import ByteSize, Field, SecretStr, StringConstraints
@@ -20,18 +19,10 @@ from swarmscope.app.settings.fields import (
     Url,
 )
 from swarmscope.instrument.logs import LogFormat, LogLevel
+from swarmscope.receivers.otlp.settings import TranslationStrategy
 
 _MIB = 1024 * 1024
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-
-
-class TranslationStrategy(StrEnum):
-    """How OTLP names become Prometheus names; as Prometheus' `otlp.translation_strategy`."""
-
-    UNDERSCORE_WITH_SUFFIXES = "UnderscoreEscapingWithSuffixes"
-    UNDERSCORE_WITHOUT_SUFFIXES = "UnderscoreEscapingWithoutSuffixes"
-    UTF8_WITH_SUFFIXES = "NoUTF8EscapingWithSuffixes"
-    UNCHANGED = "NoTranslation"
 
 
 class LogSettings(Section):
@@ -44,17 +35,20 @@ class LogSettings(Section):
 class StorageSettings(Section):
     """The embedded store."""
 
-    fsync: bool = Field(
-        default=False, description="Acknowledge only what survives a power cut, not only a killed process."
+    fsync: bool = Field(default=False, description="Acknowledge only what survives a power cut, not just a `kill -9`.")
+    max_memory: Size = Field(default=ByteSize(1024 * _MIB), description="Memory that ClickHouse may take.")
+    cached_samples: Count = Field(default=8_000_000, description="Newest samples that are kept in memory for queries.")
+    flush_after: PositiveLength = Field(
+        default=parse_duration("10s"), description="How long samples stay in the journal before they become a part."
     )
-    max_memory: Size = Field(
-        default=ByteSize(2048 * _MIB), description="Memory that the store may take, queries included."
+    flush_samples: Count = Field(default=1_000_000, description="A part is written at once when so many samples wait.")
+    max_unflushed_samples: Count = Field(
+        default=8_000_000, description="Samples in the journal; above it senders are told to come back later."
     )
-    commit_delay: Length = Field(
-        default=parse_duration("100ms"), description="How long a commit waits for more requests to join."
+    max_future: PositiveLength = Field(
+        default=parse_duration("1d"), description="Samples that lie further ahead of the clock are refused."
     )
-    max_commit_rows: Count = Field(default=200_000, description="A commit begins at once when this many rows wait.")
-    readers: Count = Field(default=4, description="Statements of queries that may run in the store at once.")
+    readers: Count = Field(default=4, description="Statements of queries that may run in ClickHouse at once.")
 
 
 class RetentionSettings(Section):
@@ -69,7 +63,7 @@ class OtlpSettings(Section):
     """OTLP metrics; the keys mean what they mean in Prometheus' `otlp` section."""
 
     translation_strategy: TranslationStrategy = Field(
-        default=TranslationStrategy.UNCHANGED, description="How names of metrics and attributes are translated."
+        default=TranslationStrategy.NO_TRANSLATION, description="How names of metrics and attributes are translated."
     )
     promote_resource_attributes: list[str] = Field(
         default_factory=list, description="Resource attributes that become labels of every series."
@@ -84,6 +78,15 @@ class OtlpSettings(Section):
     )
     convert_histograms_to_nhcb: bool = Field(
         default=False, description="Store explicit-bucket histograms as native histograms with custom buckets."
+    )
+    target_info: bool = Field(default=True, description="Write a `target_info` series for each resource.")
+    zero_sample_at_start: bool = Field(
+        default=False, description="Store a zero sample at the start time of a cumulative series."
+    )
+    max_delta_series: Count = Field(default=1_000_000, description="Delta series whose running total is kept at once.")
+    max_delta_histograms: Count = Field(default=100_000, description="The same for native histograms.")
+    delta_max_stale: PositiveLength = Field(
+        default=parse_duration("5m"), description="A running total that nothing was added to for so long is forgotten."
     )
 
 
