@@ -1,0 +1,1 @@
+"""HTTP out: the Prometheus API and the program's own pages."""

@@ -1,0 +1,1 @@
+"""The Prometheus HTTP API: one file for each family of endpoints."""
