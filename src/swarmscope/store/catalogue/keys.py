@@ -33,58 +33,48 @@ def _mixed(key: np.uint64) -> np.uint64:
     return key ^ (key >> np.uint64(33))
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _salted(key: np.uint64, salt: np.uint64) -> np.uint64:
-    key = key ^ salt
-    return key if key != np.uint64(0) else np.uint64(1)  # 0 marks an empty slot
-
-
 @njit(nogil=True, cache=True)
 def find_key(table: NDArray[np.uint64], key: np.uint64) -> int:
-    """Value of a salted, non-zero key, or -1; marks the entry as touched."""
+    """Value of a key, or -1; marks the entry as touched."""
     mask = np.uint64(len(table) // 2 - 1)
     slot = _mixed(key) & mask
     while True:
-        stored = table[slot + slot]
-        if stored == key:
-            value = table[slot + slot + np.uint64(1)]
-            if value == np.uint64(0):
-                return -1
+        value = table[slot + slot + np.uint64(1)]
+        if value == np.uint64(0):
+            return -1
+        if table[slot + slot] == key:
             if not value & _TOUCHED:
                 table[slot + slot + np.uint64(1)] = value | _TOUCHED
             return int(np.int64(value & _VALUE) - 1)
-        if stored == np.uint64(0):
-            return -1
         slot = (slot + np.uint64(1)) & mask
 
 
 @njit(nogil=True, cache=True)
 def put_key(table: NDArray[np.uint64], key: np.uint64, value: int) -> bool:
-    """Add a salted, non-zero key unless it is there; whether it was added. Room MUST be there."""
+    """Add a key unless it is there; whether it was added. Room MUST be there."""
     mask = np.uint64(len(table) // 2 - 1)
     slot = _mixed(key) & mask
     while True:
-        stored = table[slot + slot]
-        if stored == key:
-            return False
-        if stored == np.uint64(0):
-            table[slot + slot + np.uint64(1)] = np.uint64(value + 1) | _TOUCHED
+        if table[slot + slot + np.uint64(1)] == np.uint64(0):
             table[slot + slot] = key
+            table[slot + slot + np.uint64(1)] = np.uint64(value + 1) | _TOUCHED
             return True
+        if table[slot + slot] == key:
+            return False
         slot = (slot + np.uint64(1)) & mask
 
 
 @njit(nogil=True, cache=True)
 def _find_keys(table: NDArray[np.uint64], keys: NDArray[np.uint64], salt: np.uint64, refs: NDArray[np.int64]) -> None:
     for index in range(len(keys)):
-        refs[index] = find_key(table, _salted(keys[index], salt))
+        refs[index] = find_key(table, keys[index] ^ salt)
 
 
 @njit(nogil=True, cache=True)
 def _put_keys(table: NDArray[np.uint64], keys: NDArray[np.uint64], salt: np.uint64, refs: NDArray[np.int64]) -> int:
     added = 0
     for index in range(len(keys)):
-        if refs[index] >= 0 and put_key(table, _salted(keys[index], salt), refs[index]):
+        if refs[index] >= 0 and put_key(table, keys[index] ^ salt, refs[index]):
             added += 1
     return added
 
@@ -114,7 +104,7 @@ def copied_table(
 def _untouch(table: NDArray[np.uint64], key: np.uint64) -> None:
     mask = np.uint64(len(table) // 2 - 1)
     slot = _mixed(key) & mask
-    while table[slot + slot] != key:
+    while table[slot + slot] != key or table[slot + slot + np.uint64(1)] == np.uint64(0):
         slot = (slot + np.uint64(1)) & mask
     table[slot + slot + np.uint64(1)] &= _VALUE
 
