@@ -54,6 +54,7 @@ class EmbeddedStore:
         """
         self._settings = settings
         self._clock = clock
+        self._closed = False
         self._lock = FolderLock(settings.folder)
         try:
             self._open()
@@ -176,7 +177,10 @@ class EmbeddedStore:
         self.memory.forget_cache(self._newest_stored_ms())
 
     def close(self, timeout_s: float = 8.0) -> None:
-        """Stop taking writes, flush, close ClickHouse, give the folder free."""
+        """Stop taking writes, flush, close ClickHouse, give the folder free. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._upkeep.close()
         self.sink.close()
         self.flusher.close(timeout_s)
