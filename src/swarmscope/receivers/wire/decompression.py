@@ -135,7 +135,7 @@ def _decompress_snappy(body: bytes, max_bytes: int) -> NDArray[np.uint8]:
         raise MalformedInputError("the body is not a Snappy block: its length cannot be true")
     target = np.empty(declared, np.uint8)
     try:
-        written = cramjam.snappy.decompress_raw_into(body, target)
+        written = cramjam.snappy.decompress_raw_into(body, target.data)
     except cramjam.DecompressionError as error:
         raise MalformedInputError(f"the body is not a Snappy block: {error}") from error
     if written != declared:

@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
-from swarmscope.receivers.wire.memory import address_of, fold_multiply, load_u8, load_u32, load_u64
+from swarmscope.receivers.wire.memory import Int, address_of, fold_multiply, load_u8, load_u32, load_u64
 
 _MASK = (1 << 64) - 1
 
-HashSecrets = tuple[int, int, int, int]
+HashSecrets = tuple[Int, Int, Int, Int]
 
 
 def derive_secrets(seed: int, purpose: int) -> NDArray[np.uint64]:
@@ -41,7 +41,7 @@ def to_tuple(secrets: NDArray[np.uint64]) -> HashSecrets:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _hash_tail(base: int, position: int, left: int, state: int, secrets: HashSecrets) -> int:
+def _hash_tail(base: Int, position: Int, left: Int, state: Int, secrets: HashSecrets) -> Int:
     """The last 0 to 16 bytes."""
     low = uint64(0)
     high = uint64(0)
@@ -58,7 +58,7 @@ def _hash_tail(base: int, position: int, left: int, state: int, secrets: HashSec
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def hash_span(base: int, start: int, length: int, secrets: HashSecrets) -> int:
+def hash_span(base: Int, start: Int, length: Int, secrets: HashSecrets) -> Int:
     """The hash of `length` bytes, `start` bytes behind address `base`."""
     position = start
     left = length
@@ -82,7 +82,7 @@ def hash_span(base: int, start: int, length: int, secrets: HashSecrets) -> int:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def combine_hashes(state: int, word: int, secrets: HashSecrets) -> int:
+def combine_hashes(state: Int, word: Int, secrets: HashSecrets) -> Int:
     """Take one more hash (or any word) into `state`; the order counts."""
     return fold_multiply(state ^ secrets[1], word ^ secrets[2]) + secrets[3]
 
@@ -98,3 +98,15 @@ def hash_spans(
     for index in range(len(start)):
         hashes[index] = hash_span(base, start[index], length[index], words)
     return hashes
+
+
+def mix_columns(columns: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+    """One hash [n] for each column of words [k, n], their order included; for keys made of several hashes."""
+    secrets = derive_secrets(seed, 4)
+    state = np.full(columns.shape[1], secrets[0], np.uint64)
+    for words in columns:
+        # Multiply, shift, multiply: the finalizer of splitmix64, all wrapping.
+        state = (state ^ words ^ secrets[1]) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(32))) * (secrets[2] | np.uint64(1))
+        state ^= state >> np.uint64(29)
+    return state

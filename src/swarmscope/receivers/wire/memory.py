@@ -10,11 +10,14 @@ caller does. All loads are little-endian, as the machines are that Numba runs on
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+
+# An integer in compiled code: Python's and NumPy's mix there, and Numba infers the width.
+Int: TypeAlias = Any
 
 _WORD = ir.IntType(64)
 

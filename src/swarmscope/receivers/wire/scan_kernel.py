@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.receivers.wire.memory import address_of, get_cell, load_u32, load_u64, put_cell, widen_float32
+from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u32, load_u64, put_cell, widen_float32
 from swarmscope.receivers.wire.message_schema import Plan
 from swarmscope.receivers.wire.varint import OVERLONG_VARINT, TRUNCATED_VARINT, read_varint
 
@@ -35,7 +35,7 @@ class Tables(NamedTuple):
     cells: NDArray[np.int64]  # [sum of columns * capacity], zeros
     base: NDArray[np.int64]  # [n_tables]
     capacity: NDArray[np.int64]  # [n_tables] rows there is room for
-    count: NDArray[np.int64]  # [n_tables] rows there are
+    rows: NDArray[np.int64]  # [n_tables] rows there are
     scanned: NDArray[np.int64]  # [n_tables] rows that have been scanned (message tables)
     state: NDArray[np.int64]  # [5] fault, table, field number, byte offset, sweeps done; on GROW: _, full table
 
@@ -43,26 +43,26 @@ class Tables(NamedTuple):
 class Walk(NamedTuple):
     """Addresses of everything the walk touches: `Plan`, `Tables` and the buffer, see `memory`."""
 
-    buffer: int
-    lookup: int
-    lookup_base: int
-    max_number: int
-    is_message: int
-    kind: int
-    column: int
-    child: int
-    bit: int
-    clear: int
-    owner: int
-    cells: int
-    base: int
-    capacity: int
-    count: int
-    state: int
+    buffer: Int
+    lookup: Int
+    lookup_base: Int
+    max_number: Int
+    is_message: Int
+    kind: Int
+    column: Int
+    child: Int
+    bit: Int
+    clear: Int
+    owner: Int
+    cells: Int
+    base: Int
+    capacity: Int
+    rows: Int
+    state: Int
 
 
 @njit(nogil=True, cache=True)
-def _fail(walk: Walk, fault: int, table: int, number: int, offset: int) -> int:
+def _fail(walk: Walk, fault: Int, table: Int, number: Int, offset: Int) -> Int:
     put_cell(walk.state, 0, fault)
     put_cell(walk.state, 1, table)
     put_cell(walk.state, 2, number)
@@ -71,9 +71,9 @@ def _fail(walk: Walk, fault: int, table: int, number: int, offset: int) -> int:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _add_value(walk: Walk, table: int, parent: int, value: int, length: int) -> int:
+def _add_value(walk: Walk, table: Int, parent: Int, value: Int, length: Int) -> Int:
     """Append to a table of values; `length` is -1 for numbers. False where the table is full."""
-    row = get_cell(walk.count, table)
+    row = get_cell(walk.rows, table)
     capacity = get_cell(walk.capacity, table)
     if row >= capacity:
         put_cell(walk.state, 1, table)
@@ -83,15 +83,15 @@ def _add_value(walk: Walk, table: int, parent: int, value: int, length: int) -> 
     put_cell(walk.cells, at + capacity, value)
     if length >= 0:
         put_cell(walk.cells, at + 2 * capacity, length)
-    put_cell(walk.count, table, row + 1)
+    put_cell(walk.rows, table, row + 1)
     return True
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _add_message(walk: Walk, slot: int, parent: int, span: tuple[int, int]) -> int:
+def _add_message(walk: Walk, slot: Int, parent: Int, span: tuple[Int, Int]) -> Int:
     """Note a message as a row of its table; -1 where the table is full, else the row."""
     table = get_cell(walk.child, slot)
-    row = get_cell(walk.count, table)
+    row = get_cell(walk.rows, table)
     capacity = get_cell(walk.capacity, table)
     if row >= capacity:
         put_cell(walk.state, 1, table)
@@ -101,12 +101,12 @@ def _add_message(walk: Walk, slot: int, parent: int, span: tuple[int, int]) -> i
     put_cell(walk.cells, at + capacity, slot)
     put_cell(walk.cells, at + _START * capacity, span[0])
     put_cell(walk.cells, at + _END * capacity, span[1])
-    put_cell(walk.count, table, row + 1)
+    put_cell(walk.rows, table, row + 1)
     return row
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _to_cell(kind: int, raw: np.uint64) -> np.int64:
+def _to_cell(kind: Int, raw: Int) -> Int:
     """The cell of a number: narrow types are cut and extended as protobuf's own parsers do."""
     if kind == 1 or kind == 8:
         return np.int64(np.int32(raw & np.uint64(0xFFFFFFFF)))
@@ -125,7 +125,7 @@ def _to_cell(kind: int, raw: np.uint64) -> np.int64:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _store_number(walk: Walk, slot: int, row: int, raw: np.uint64) -> bool:
+def _store_number(walk: Walk, slot: Int, row: Int, raw: Int) -> Int:
     """Put a number into its column, or behind the others of a repeated field. False where a table is full."""
     cell = _to_cell(get_cell(walk.kind, slot), raw)
     if get_cell(walk.column, slot) < 0:
@@ -140,7 +140,7 @@ def _store_number(walk: Walk, slot: int, row: int, raw: np.uint64) -> bool:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _store_packed(walk: Walk, slot: int, row: int, span: tuple[int, int]) -> int:
+def _store_packed(walk: Walk, slot: Int, row: Int, span: tuple[Int, Int]) -> Int:
     """All numbers of a packed field: 0, -GROW, or a fault code."""
     position, end = span
     kind = get_cell(walk.kind, slot)
@@ -161,7 +161,7 @@ def _store_packed(walk: Walk, slot: int, row: int, span: tuple[int, int]) -> int
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _store_delimited(walk: Walk, slot: int, row: int, span: tuple[int, int]) -> int:
+def _store_delimited(walk: Walk, slot: Int, row: Int, span: tuple[Int, Int]) -> Int:
     """A length-delimited field: text, message or packed numbers. 0, -GROW, or a fault code."""
     kind = get_cell(walk.kind, slot)
     column = get_cell(walk.column, slot)
@@ -185,7 +185,7 @@ def _store_delimited(walk: Walk, slot: int, row: int, span: tuple[int, int]) -> 
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _take_number(walk: Walk, wire: int, position: int, end: int) -> tuple[np.uint64, int]:
+def _take_number(walk: Walk, wire: Int, position: Int, end: Int) -> tuple[Int, Int]:
     """A varint or a fixed-width number, and the position behind it (negative: as `read_varint`)."""
     if wire == 0:
         return read_varint(walk.buffer, position, end)
@@ -197,7 +197,7 @@ def _take_number(walk: Walk, wire: int, position: int, end: int) -> tuple[np.uin
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _number_wire_type(kind: int) -> int:
+def _number_wire_type(kind: Int) -> Int:
     if kind < _FIXED64:
         return 0
     if kind == _FIXED64:
@@ -206,7 +206,7 @@ def _number_wire_type(kind: int) -> int:
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _take_tag(walk: Walk, table: int, position: int, end: int) -> tuple[int, int]:
+def _take_tag(walk: Walk, table: Int, position: Int, end: Int) -> tuple[Int, Int]:
     """A field's tag and the position behind it; the position is negative after a fault, which is noted."""
     tag, after = read_varint(walk.buffer, position, end)
     if after < 0:
@@ -222,7 +222,7 @@ def _take_tag(walk: Walk, table: int, position: int, end: int) -> tuple[int, int
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _scan_field(walk: Walk, place: tuple[int, int, int], tag: int, span: tuple[int, int]) -> int:
+def _scan_field(walk: Walk, place: tuple[Int, Int, Int], tag: Int, span: tuple[Int, Int]) -> Int:
     """One field's value. Returns the position behind it, -FAULT or -GROW. `place` is table, row, slot."""
     table, row, slot = place
     position, end = span
@@ -253,7 +253,7 @@ def _scan_field(walk: Walk, place: tuple[int, int, int], tag: int, span: tuple[i
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _scan_row(walk: Walk, table: int, row: int) -> int:
+def _scan_row(walk: Walk, table: Int, row: Int) -> Int:
     """All fields of one message. DONE, GROW or FAULT."""
     capacity = get_cell(walk.capacity, table)
     at = get_cell(walk.base, table) + row
@@ -281,22 +281,22 @@ def _scan_row(walk: Walk, table: int, row: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _forget_children(walk: Walk, n_slots: int, table: int, row: int) -> None:
+def _forget_children(walk: Walk, n_slots: Int, table: Int, row: Int) -> None:
     """Take back what a row that must be scanned anew has already put into other tables."""
     for slot in range(n_slots):
         child = get_cell(walk.child, slot)
         if get_cell(walk.owner, slot) != table or child < 0:
             continue
         at = get_cell(walk.base, child)
-        while get_cell(walk.count, child) > 0:
-            last = get_cell(walk.count, child) - 1
+        while get_cell(walk.rows, child) > 0:
+            last = get_cell(walk.rows, child) - 1
             if get_cell(walk.cells, at + last) != row:
                 break
             if get_cell(walk.is_message, child) != 0:
                 edge = get_cell(walk.cells, at + get_cell(walk.capacity, child) + last)
                 if edge < 0 or get_cell(walk.owner, edge) != table:
                     break
-            put_cell(walk.count, child, last)
+            put_cell(walk.rows, child, last)
 
 
 @njit(nogil=True, cache=True)
@@ -316,19 +316,19 @@ def _to_walk(buffer: NDArray[np.uint8], plan: Plan, tables: Tables) -> Walk:
         address_of(tables.cells),
         address_of(tables.base),
         address_of(tables.capacity),
-        address_of(tables.count),
+        address_of(tables.rows),
         address_of(tables.state),
     )
 
 
 @njit(nogil=True, cache=True)
-def scan_tables(buffer: NDArray[np.uint8], plan: Plan, tables: Tables, max_depth: int) -> int:
+def scan_tables(buffer: NDArray[np.uint8], plan: Plan, tables: Tables, max_depth: Int) -> Int:
     """Scan every row that is not scanned yet. DONE, GROW (table `state[1]` is full) or FAULT (`state`)."""
     walk = _to_walk(buffer, plan, tables)
     while True:
         idle = True
         for table in plan.order:
-            stop = tables.count[table]  # what this table's own rows add to it waits for the next sweep
+            stop = tables.rows[table]  # what this table's own rows add to it waits for the next sweep
             for row in range(tables.scanned[table], stop):
                 if tables.state[4] >= max_depth:
                     start = tables.cells[tables.base[table] + _START * tables.capacity[table] + row]

@@ -164,7 +164,7 @@ class Scan:
 
     def count(self, name: str) -> int:
         """Rows of a table."""
-        return int(self._tables.count[self.schema.table_index[name]])
+        return int(self._tables.rows[self.schema.table_index[name]])
 
     def table(self, name: str) -> MessageTable:
         """One message type's rows. Raises KeyError where the schema has no such message."""
@@ -203,7 +203,7 @@ class Scan:
         base, capacity = int(self._tables.base[table]), int(self._tables.capacity[table])
         n_columns = self.schema.shapes[table].n_columns
         whole = self._tables.cells[base : base + n_columns * capacity].reshape(n_columns, capacity)
-        return whole[:, : int(self._tables.count[table])]
+        return whole[:, : int(self._tables.rows[table])]
 
     def _offsets(self, message: str, parents: NDArray[np.int64]) -> NDArray[np.int64]:
         # Rows are scanned in order, so the parents of what they hold ascend.
@@ -242,7 +242,7 @@ def scan_message(
     at, room = int(tables.base[root]), int(tables.capacity[root])
     for column, values in ((PARENT, np.arange(len(starts))), (EDGE, -1), (START, starts), (END, ends)):
         tables.cells[at + column * room : at + column * room + len(starts)] = values
-    tables.count[root] = len(starts)
+    tables.rows[root] = len(starts)
     while True:
         outcome = scan_tables(buffer, schema.plan, tables, limits.max_depth)
         if outcome == GROW:
@@ -257,7 +257,7 @@ def scan_message(
 def _remember_counts(schema: MessageSchema, tables: Tables, n_bytes: int) -> None:
     # Small bodies say little about large ones. A lost update by another thread only costs a second allocation.
     if n_bytes >= 4096:
-        np.maximum(schema.rows_per_byte * 0.95, tables.count / n_bytes, out=schema.rows_per_byte)
+        np.maximum(schema.rows_per_byte * 0.95, tables.rows / n_bytes, out=schema.rows_per_byte)
 
 
 def _allocate(schema: MessageSchema, capacity: NDArray[np.int64], limits: ScanLimits) -> Tables:
@@ -282,12 +282,12 @@ def _enlarge(schema: MessageSchema, tables: Tables, limits: ScanLimits) -> Table
     capacity[tables.state[1]] *= 2
     larger = _allocate(schema, capacity, limits)
     for table, shape in enumerate(schema.shapes):
-        old, new, used = int(tables.capacity[table]), int(capacity[table]), int(tables.count[table])
+        old, new, used = int(tables.capacity[table]), int(capacity[table]), int(tables.rows[table])
         source, target = int(tables.base[table]), int(larger.base[table])
         for column in range(shape.n_columns):
             begin = target + column * new
             larger.cells[begin : begin + used] = tables.cells[source + column * old : source + column * old + used]
-    larger.count[:] = tables.count
+    larger.rows[:] = tables.rows
     larger.scanned[:] = tables.scanned
     larger.state[:] = tables.state
     return larger

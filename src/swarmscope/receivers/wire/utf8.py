@@ -1,4 +1,4 @@
-"""Is it UTF-8? Well-formed byte sequences as in table 3-7 of the Unicode standard (no surrogates, no overlong forms)."""
+"""Is it UTF-8? Well-formed sequences: table 3-7 of the Unicode standard, no surrogates, no overlong forms."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import Utf8Column
-from swarmscope.receivers.wire.memory import address_of, load_u8, load_u64
+from swarmscope.receivers.wire.memory import Int, address_of, load_u8, load_u64
 
 _HIGH_BITS = 0x8080808080808080
 
 
 @njit(nogil=True, cache=True)
-def _sequence_length(base: int, position: int, left: int) -> int:
-    """Bytes of the well-formed sequence at `position`, 0 where it is ill-formed. `left` bytes follow, itself included."""
+def _sequence_length(base: Int, position: Int, left: Int) -> Int:
+    """Bytes of the well-formed sequence at `position`, 0 where it is ill-formed. `left` bytes remain."""
     lead = load_u8(base, position)
     if lead < uint64(0x80):
         return 1
@@ -39,7 +39,7 @@ def _sequence_length(base: int, position: int, left: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def is_utf8(base: int, start: int, length: int) -> bool:
+def is_utf8(base: Int, start: Int, length: Int) -> bool:
     """Whether `length` bytes, `start` bytes behind address `base`, are UTF-8."""
     position = start
     end = start + length

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from swarmscope.receivers.wire.memory import load_u8
+from swarmscope.receivers.wire.memory import Int, load_u8
 
 TRUNCATED_VARINT = -1
 OVERLONG_VARINT = -2
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def read_varint(base: int, position: int, end: int) -> tuple[np.uint64, int]:
+def read_varint(base: Int, position: Int, end: Int) -> tuple[Int, Int]:
     """A number and the position behind it, relative to address `base`.
 
     On a fault the position is TRUNCATED_VARINT or OVERLONG_VARINT (more than 64 bits).

@@ -1,0 +1,1 @@
+"""Prometheus remote write, versions 1 and 2."""

@@ -1,0 +1,242 @@
+"""The compiled walk over a request's series: keys and float samples, which is nearly all that a request holds.
+
+Labels are hashed as they stand and not looked into; everything else (exemplars, histograms, metadata of version 1)
+is counted here and scanned by the general scanner when there is any. Counting never stops at a full array, so the
+second attempt, with arrays of the counted size, always succeeds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, uint64
+from numpy.typing import NDArray
+
+from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
+from swarmscope.receivers.wire.memory import Int, address_of, float_of_bits, load_u64
+from swarmscope.receivers.wire.scan_kernel import BAD_TAG, BEYOND_PARENT, GROUP, OVERLONG, TRUNCATED, WRONG_WIRE_TYPE
+from swarmscope.receivers.wire.varint import OVERLONG_VARINT, read_varint
+
+# Places of a fault, in the order of `series_scan.PLACES`.
+IN_REQUEST, IN_SERIES, IN_SAMPLE, IN_METADATA = range(4)
+
+_VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
+
+
+class SampleArrays(NamedTuple):
+    """Float samples in wire order [room for n]."""
+
+    series: NDArray[np.int64]
+    ts_ms: NDArray[np.int64]
+    start_ms: NDArray[np.int64]  # version 2's start timestamp, 0 where there is none
+    value: NDArray[np.float64]
+
+
+class SeriesArrays(NamedTuple):
+    """Series in wire order [room for n]: the key, and where the message stands in the body."""
+
+    key: NDArray[np.uint64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+
+class Notes(NamedTuple):
+    """What a walk leaves besides columns."""
+
+    counts: NDArray[np.int64]  # [5] series, samples, exemplars, histograms, metadata
+    fault: NDArray[np.int64]  # [4] fault, place, field number, byte offset
+
+
+N_SERIES, N_SAMPLES, N_EXEMPLARS, N_HISTOGRAMS, N_METADATA = range(5)
+
+
+@njit(nogil=True, cache=True)
+def note_fault(notes: Notes, fault: Int, place: Int, number: Int, offset: Int) -> Int:
+    """Remember what is wrong and where; -1, the position that stops a walk."""
+    notes.fault[0] = fault
+    notes.fault[1] = place
+    notes.fault[2] = number
+    notes.fault[3] = offset
+    return -1
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def varint_fault(position: Int) -> Int:
+    """The fault behind a negative position of `read_varint`."""
+    return OVERLONG if position == OVERLONG_VARINT else TRUNCATED
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def take_length(base: Int, position: Int, end: Int) -> tuple[Int, Int, Int]:
+    """Start and end of a length-delimited value at `position`, and a fault (0: none)."""
+    length, start = read_varint(base, position, end)
+    if start < 0:
+        return 0, 0, varint_fault(start)
+    if length > uint64(end - start):
+        return 0, 0, BEYOND_PARENT
+    return start, start + np.int64(length), 0
+
+
+@njit(nogil=True, cache=True)
+def skip_value(base: Int, tag: Int, position: Int, end: Int) -> tuple[Int, Int]:
+    """The position behind a value of no interest, and a fault (0: none)."""
+    wire = tag & 7
+    if wire == 3 or wire == 4:
+        return 0, GROUP
+    if tag < 8 or tag >= 1 << 32 or wire > 5:
+        return 0, BAD_TAG
+    if wire == _VARINT:
+        _, after = read_varint(base, position, end)
+        return after, varint_fault(after) if after < 0 else 0
+    if wire == _DELIMITED:
+        _, after, fault = take_length(base, position, end)
+        return after, fault
+    after = position + (8 if wire == _FIXED64 else 4)
+    return after, TRUNCATED if after > end else 0
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def take_sample(base: Int, start: Int, end: Int) -> tuple[Int, Int, Int, Int, Int]:
+    """Bits of the value, time stamp, start time stamp, fault (0: none), and the offset of the fault."""
+    bits = uint64(0)
+    ts_ms = uint64(0)
+    start_ms = uint64(0)
+    position = start
+    while position < end:
+        at = position
+        tag, position = read_varint(base, position, end)
+        if position < 0:
+            return bits, ts_ms, start_ms, varint_fault(position), at
+        if tag == uint64(0x09):
+            if end - position < 8:
+                return bits, ts_ms, start_ms, TRUNCATED, at
+            bits = load_u64(base, position)
+            position += 8
+        elif tag == uint64(0x10) or tag == uint64(0x18):
+            number, position = read_varint(base, position, end)
+            if position < 0:
+                return bits, ts_ms, start_ms, varint_fault(position), at
+            if tag == uint64(0x10):
+                ts_ms = number
+            else:
+                start_ms = number
+        else:
+            field = tag >> uint64(3)
+            if (
+                field > uint64(0)
+                and field < uint64(4)
+                and tag & uint64(7) != uint64(3)
+                and tag & uint64(7) != uint64(4)
+            ):
+                return bits, ts_ms, start_ms, WRONG_WIRE_TYPE, at
+            position, fault = skip_value(base, np.int64(tag), position, end)
+            if fault != 0:
+                return bits, ts_ms, start_ms, fault, at
+    return bits, ts_ms, start_ms, 0, 0
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def store_sample(base: Int, span: tuple[Int, Int], series: Int, samples: SampleArrays, notes: Notes) -> Int:
+    """Take one Sample message; false where it is malformed."""
+    bits, ts_ms, start_ms, fault, at = take_sample(base, span[0], span[1])
+    if fault != 0:
+        note_fault(notes, fault, IN_SAMPLE, 0, at)
+        return False
+    row = notes.counts[1]
+    if row < len(samples.value):
+        samples.series[row] = series
+        samples.ts_ms[row] = np.int64(ts_ms)
+        samples.start_ms[row] = np.int64(start_ms)
+        samples.value[row] = float_of_bits(bits)
+    notes.counts[1] = row + 1
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _walk_series(
+    base: Int, span: tuple[Int, Int], series: Int, samples: SampleArrays, notes: Notes, secrets: HashSecrets
+) -> tuple[Int, bool]:
+    """One TimeSeries of version 1: its key, and whether it is well-formed."""
+    position, end = span
+    key = uint64(0)
+    run_start = -1  # labels stand together, as a rule: one range of bytes, hashed in one go
+    run_end = -1
+    while position < end:
+        at = position
+        tag, position = read_varint(base, position, end)
+        if position < 0:
+            note_fault(notes, varint_fault(position), IN_SERIES, 0, at)
+            return key, False
+        field = np.int64(tag >> uint64(3))
+        if field < 1 or field > 4:
+            position, fault = skip_value(base, np.int64(tag), position, end)
+            if fault != 0:
+                note_fault(notes, fault, IN_SERIES, field, at)
+                return key, False
+            continue
+        start, after, fault = take_length(base, position, end)
+        if tag & uint64(7) != uint64(2):
+            fault = WRONG_WIRE_TYPE
+        if fault != 0:
+            note_fault(notes, fault, IN_SERIES, field, at)
+            return key, False
+        position = after
+        if field == 1:
+            if at != run_end:
+                if run_start >= 0:
+                    key = combine_hashes(key, hash_span(base, run_start, run_end - run_start, secrets), secrets)
+                run_start = at
+            run_end = after
+        elif field == 2:
+            if not store_sample(base, (start, after), series, samples, notes):
+                return key, False
+        else:
+            notes.counts[field - 1] += 1
+    if run_start >= 0:
+        key = combine_hashes(key, hash_span(base, run_start, run_end - run_start, secrets), secrets)
+    return key, True
+
+
+@njit(nogil=True, cache=True)
+def walk_write_request(
+    buffer: NDArray[np.uint8], words: NDArray[np.uint64], series: SeriesArrays, samples: SampleArrays, notes: Notes
+) -> bool:
+    """A whole `prometheus.WriteRequest`; false (and `notes.fault`) where it is malformed."""
+    base = address_of(buffer)
+    secrets = to_tuple(words)
+    position = 0
+    end = len(buffer)
+    while position < end:
+        at = position
+        tag, position = read_varint(base, position, end)
+        if position < 0:
+            note_fault(notes, varint_fault(position), IN_REQUEST, 0, at)
+            return False
+        field = np.int64(tag >> uint64(3))
+        if field != 1 and field != 3:
+            position, fault = skip_value(base, np.int64(tag), position, end)
+            if fault != 0:
+                note_fault(notes, fault, IN_REQUEST, field, at)
+                return False
+            continue
+        start, after, fault = take_length(base, position, end)
+        if tag & uint64(7) != uint64(2):
+            fault = WRONG_WIRE_TYPE
+        if fault != 0:
+            note_fault(notes, fault, IN_REQUEST, field, at)
+            return False
+        position = after
+        if field == 3:
+            notes.counts[4] += 1
+            continue
+        row = notes.counts[0]
+        key, good = _walk_series(base, (start, after), row, samples, notes, secrets)
+        if not good:
+            return False
+        if row < len(series.key):
+            series.key[row] = key
+            series.start[row] = start
+            series.end[row] = after
+        notes.counts[0] = row + 1
+    return True
