@@ -80,7 +80,7 @@ def _nearly_equal(a: float, b: float) -> bool:
     sum_of_sizes, difference = abs(a) + abs(b), abs(a - b)
     if a == 0 or b == 0 or sum_of_sizes < _SMALLEST_NORMAL:
         return difference < _TOLERANCE * _SMALLEST_NORMAL
-    return difference / min(sum_of_sizes, _LARGEST) < _TOLERANCE
+    return difference < min(sum_of_sizes, _LARGEST) * _TOLERANCE
 
 
 @njit(nogil=True, cache=True)

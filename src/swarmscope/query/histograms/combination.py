@@ -28,6 +28,7 @@ from swarmscope.query.histograms.scratch import (
     ZERO_COUNT,
     ZERO_THRESHOLD,
     Scratch,
+    add_alike,
     add_term,
     load_row,
     new_scratch,
@@ -132,12 +133,13 @@ def _sum_terms(rows: HistogramRows, terms: Terms, k: int, inner: float, scratch:
     seen = 1 << hint
     for j in range(begin + 1, terms.end[k]):
         row = terms.row[j]
-        load_row(scratch, TERM_SLOT, rows, row, terms.factor[j] * inner)
-        possible, reconciled = add_term(scratch)
-        if not possible:
-            return notes | MIXED_SCHEMAS, hint
-        if reconciled:
-            notes |= RECONCILED_SUBTRACTION if terms.factor[j] < 0 else RECONCILED_ADDITION
+        if not add_alike(scratch, rows, row, terms.factor[j] * inner):
+            load_row(scratch, TERM_SLOT, rows, row, terms.factor[j] * inner)
+            possible, reconciled = add_term(scratch)
+            if not possible:
+                return notes | MIXED_SCHEMAS, hint
+            if reconciled:
+                notes |= RECONCILED_SUBTRACTION if terms.factor[j] < 0 else RECONCILED_ADDITION
         other = int(rows.reset_hint[row])
         seen |= 1 << other
         if other != hint:
@@ -221,14 +223,27 @@ def _mean_scale(rows: HistogramRows, terms: Terms, k: int, scratch: Scratch) -> 
 
 
 @njit(nogil=True, cache=True)
+def _likely_size(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
+    """How many buckets the sums have if none has more than its first term: room to begin with."""
+    positive, negative = 16, 16
+    for k in range(len(terms.begin)):
+        if terms.end[k] > terms.begin[k]:
+            row = terms.row[terms.begin[k]]
+            positive += rows.pos_offsets[row + 1] - rows.pos_offsets[row]
+            negative += rows.neg_offsets[row + 1] - rows.neg_offsets[row]
+    return positive, negative
+
+
+@njit(nogil=True, cache=True)
 def _combine(rows: HistogramRows, terms: Terms, finish: Finish, scratch: Scratch):  # type: ignore[no-untyped-def]  # noqa: ANN202
     n = len(terms.begin)
     cells, notes = np.full(n, NO_HISTOGRAM, np.int64), np.zeros(n, np.int64)
     heads = _Heads(
         np.empty(n, np.int8), np.empty(n, np.uint8), np.empty((n, 4), np.float64), np.zeros((n + 1, 3), np.int64)
     )
-    pos_index, pos_count = np.empty(16, np.int32), np.empty(16, np.float64)
-    neg_index, neg_count = np.empty(16, np.int32), np.empty(16, np.float64)
+    likely_pos, likely_neg = _likely_size(rows, terms)
+    pos_index, pos_count = np.empty(likely_pos, np.int32), np.empty(likely_pos, np.float64)
+    neg_index, neg_count = np.empty(likely_neg, np.int32), np.empty(likely_neg, np.float64)
     bounds, unused = np.empty(16, np.float64), np.empty(16, np.int32)
     made, p, q, c = 0, 0, 0, 0
     for k in range(n):
@@ -261,6 +276,5 @@ def _combine(rows: HistogramRows, terms: Terms, finish: Finish, scratch: Scratch
         heads.schema[:made].copy(), heads.reset_hint[:made].copy(), heads.number[:made].copy(),
         heads.offsets[: made + 1].copy(),
     )  # fmt: skip
-    positive = (pos_index[:p].copy(), pos_count[:p].copy())
-    negative = (neg_index[:q].copy(), neg_count[:q].copy())
-    return cells, notes, heads, positive, negative, bounds[:c].copy()
+    positive, negative = (pos_index[:p], pos_count[:p]), (neg_index[:q], neg_count[:q])
+    return cells, notes, heads, positive, negative, bounds[:c]

@@ -64,6 +64,9 @@ def is_reset(rows: HistogramRows, previous: int, current: int, scratch: Scratch)
         return True
     if schema > rows.schema[previous] or rows.zero_threshold[current] < rows.zero_threshold[previous]:
         return True
+    alike = schema == rows.schema[previous] and rows.zero_threshold[current] == rows.zero_threshold[previous]
+    if alike and schema != CUSTOM_BUCKETS_SCHEMA:
+        return _drops_alike(rows, previous, current)
     load_row(scratch, SUM_SLOT, rows, previous, 1.0)
     load_row(scratch, TERM_SLOT, rows, current, 1.0)
     if schema == CUSTOM_BUCKETS_SCHEMA:
@@ -80,6 +83,28 @@ def is_reset(rows: HistogramRows, previous: int, current: int, scratch: Scratch)
         return True
     reduce_schema(scratch, SUM_SLOT, schema)
     return _any_drop(scratch, 0) or _any_drop(scratch, 1)
+
+
+@njit(nogil=True, cache=True)
+def _drops_alike(rows: HistogramRows, previous: int, current: int) -> bool:
+    """Fast path: the comparison for two rows of one schema and zero threshold, straight from the rows."""
+    if rows.zero_count[current] < rows.zero_count[previous]:
+        return True
+    positive = _lane_drops(rows.pos_offsets, rows.pos_index, rows.pos_count, previous, current)
+    return positive or _lane_drops(rows.neg_offsets, rows.neg_index, rows.neg_count, previous, current)
+
+
+@njit(nogil=True, cache=True)
+def _lane_drops(
+    offsets: NDArray[np.int64], index: NDArray[np.int32], count: NDArray[np.float64], previous: int, current: int
+) -> bool:
+    j, end = offsets[current], offsets[current + 1]
+    for i in range(offsets[previous], offsets[previous + 1]):
+        while j < end and index[j] < index[i]:
+            j += 1
+        if j == end or index[j] != index[i] or count[j] < count[i]:
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True)

@@ -95,6 +95,48 @@ def load_row(scratch: Scratch, slot: int, rows: HistogramRows, row: int, factor:
 
 
 @njit(nogil=True, cache=True)
+def add_alike(scratch: Scratch, rows: HistogramRows, row: int, factor: float) -> bool:
+    """Fast path: add a row with the very layout of the sum without loading it; false where the layouts differ."""
+    number = scratch.number
+    if scratch.schema[SUM_SLOT] != rows.schema[row] or scratch.schema[SUM_SLOT] == CUSTOM_BUCKETS_SCHEMA:
+        return False
+    if number[SUM_SLOT, ZERO_THRESHOLD] != rows.zero_threshold[row]:
+        return False
+    positive, negative = rows.pos_offsets[row], rows.neg_offsets[row]
+    n, m = scratch.size[0], scratch.size[1]
+    if rows.pos_offsets[row + 1] - positive != n or rows.neg_offsets[row + 1] - negative != m:
+        return False
+    alike = True
+    for k in range(n):
+        alike &= scratch.bucket[0, k] == rows.pos_index[positive + k]
+    for k in range(m):
+        alike &= scratch.bucket[1, k] == rows.neg_index[negative + k]
+    if not alike:
+        return False
+    _add_counts(scratch.value[0], scratch.carry[0], rows.pos_count[positive : positive + n], factor)
+    _add_counts(scratch.value[1], scratch.carry[1], rows.neg_count[negative : negative + m], factor)
+    for column, term in ((ZERO_COUNT, rows.zero_count[row]), (COUNT, rows.count[row]), (SUM, rows.sum[row])):
+        number[SUM_SLOT, column], number[SUM_SLOT, column + 1] = compensated(
+            number[SUM_SLOT, column], number[SUM_SLOT, column + 1], term * factor
+        )
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _add_counts(
+    value: NDArray[np.float64], carry: NDArray[np.float64], terms: NDArray[np.float64], factor: float
+) -> None:
+    """Compensated addition without branches: the error of a sum by Knuth's two-sum, for which size does not matter."""
+    for k in range(len(terms)):
+        term = terms[k] * factor
+        total = value[k] + term
+        seen = total - value[k]
+        error = (value[k] - (total - seen)) + (term - seen)
+        carry[k] = carry[k] + error if abs(total) < math.inf else 0.0
+        value[k] = total
+
+
+@njit(nogil=True, cache=True)
 def covering_threshold(scratch: Scratch, slot: int, threshold: float) -> float:
     """The smallest zero threshold from `threshold` on that cuts through no populated bucket of the slot."""
     schema = scratch.schema[slot]
