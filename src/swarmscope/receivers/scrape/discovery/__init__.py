@@ -1,0 +1,1 @@
+"""Where targets come from: fixed lists, files, HTTP endpoints, DNS."""
