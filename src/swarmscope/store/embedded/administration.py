@@ -15,6 +15,7 @@ from swarmscope.model.matchers import Matcher
 from swarmscope.schema.rollups import FIVE_MINUTES_MS, ROLLUP_5M, ROLLUP_TABLES, TOUCHED
 from swarmscope.schema.tables import TIMED_METRIC_TABLES
 from swarmscope.store.embedded.store import EmbeddedStore
+from swarmscope.store.embedded.upkeep import forget_series
 
 # Numbers of series in one statement; more are deleted in several.
 _REFS_PER_STATEMENT = 10_000
@@ -61,21 +62,12 @@ class MetricAdministration:
         self._forget_emptied(refs, series)
 
     def _forget_emptied(self, refs: NDArray[np.int64], series: str) -> None:
-        left = [
-            self._store.engine.columns(
-                f"SELECT ref, min(ts) AS lowest, max(ts) AS highest FROM {table.name} WHERE {series} GROUP BY ref"
-            )
-            for table in TIMED_METRIC_TABLES
-        ]
-        lowest = np.full(len(refs), _I64.max)
-        highest = np.full(len(refs), _I64.min)
-        order = np.argsort(refs)
-        for columns in left:
-            if columns:
-                at = order[np.searchsorted(refs, columns["ref"].astype(np.int64), sorter=order)]
-                lowest[at] = np.minimum(lowest[at], columns["lowest"].astype(np.int64))
-                highest[at] = np.maximum(highest[at], columns["highest"].astype(np.int64))
-        self._store.catalogue.set_time_ranges(refs, lowest, highest)
+        store = self._store
+        for table in TIMED_METRIC_TABLES:
+            left = store.engine.columns(f"SELECT DISTINCT ref FROM {table.name} WHERE {series}")
+            if left:
+                refs = np.setdiff1d(refs, left["ref"].astype(np.int64))
+        forget_series(refs, store.engine, store.catalogue, store.sink)
 
     def clean_tombstones(self) -> None:
         """Rewrite parts without the rows that were deleted."""

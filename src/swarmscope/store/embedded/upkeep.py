@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swarmscope.model.contracts import Clock
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES
@@ -21,6 +22,7 @@ _ROUNDS_PER_EXPIRY = 60
 _NS_PER_MS = 1_000_000
 # A series is forgotten only when nothing arrived for this long, so that no sender is in the middle of writing it.
 _QUIET_MS = 2 * 3600 * 1000
+_REFS_PER_STATEMENT = 10_000
 
 
 class Upkeep:
@@ -71,17 +73,23 @@ class Upkeep:
         self._catalogue.refresh_active(self._clock.now_ns() // _NS_PER_MS)
 
     def forget_expired(self) -> None:
-        """Drop series whose last sample is older than the retention, from memory and from disk.
-
-        The newest series stays, so that a restart never gives a number out twice.
-        """
+        """Forget series whose last sample is older than the retention."""
         now_ms = self._clock.now_ns() // _NS_PER_MS
         refs = self._catalogue.expired(self._oldest_ms(), now_ms - _QUIET_MS)
-        refs = refs[refs != self._catalogue.next_ref - 1]
-        if len(refs) == 0:
-            return
-        with self._sink.series_lock:
-            self._catalogue.drop(refs)
-        for part in np.array_split(refs, max(1, len(refs) // 10_000)):
-            self._engine.execute(f"DELETE FROM {SERIES.name} WHERE ref IN ({', '.join(map(str, part.tolist()))})")
-        _log.info("forgot %d series that expired", len(refs))
+        if len(refs):
+            forget_series(refs, self._engine, self._catalogue, self._sink)
+            _log.info("forgot %d series that expired", len(refs))
+
+
+def forget_series(refs: NDArray[np.int64], engine: Engine, catalogue: Catalogue, sink: CommittingSink) -> None:
+    """Drop series [n] from memory and from disk; their labels, if they come again, are a new series.
+
+    The newest series stays, so that a restart never gives its number out twice.
+    """
+    refs = refs[refs != catalogue.next_ref - 1]
+    if len(refs) == 0:
+        return
+    with sink.series_lock:
+        catalogue.drop(refs)
+    for part in np.array_split(refs, len(refs) // _REFS_PER_STATEMENT + 1):
+        engine.execute(f"DELETE FROM {SERIES.name} WHERE ref IN ({', '.join(map(str, part.tolist()))})")
