@@ -1,0 +1,134 @@
+"""Range functions: from windows over samples to one value a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.lang.promql.nodes import Call, Node, without_parens
+from swarmscope.model.errors import QueryFailedError
+from swarmscope.model.labels import METRIC_NAME
+from swarmscope.query.promql import annotations as notes
+from swarmscope.query.promql.context import Evaluation
+from swarmscope.query.promql.frames import Frame, RangeColumns
+from swarmscope.query.promql.histogram_ranges import with_histogram_windows
+from swarmscope.query.promql.label_columns import column, texts_of
+from swarmscope.query.promql.same_labels import drop_metric_name
+from swarmscope.query.promql.selectors import without_empty_series
+from swarmscope.query.promql.threads import run_rows
+from swarmscope.query.promql.window_kernels import (
+    Output,
+    RateKind,
+    WindowOp,
+    Windows,
+    rate_windows,
+    reduce_windows,
+)
+
+RATES = {"delta": RateKind.DELTA, "increase": RateKind.INCREASE, "rate": RateKind.RATE}
+REDUCTIONS = {
+    "avg_over_time": WindowOp.MEAN,
+    "changes": WindowOp.CHANGES,
+    "count_over_time": WindowOp.COUNT,
+    "deriv": WindowOp.DERIV,
+    "double_exponential_smoothing": WindowOp.SMOOTH,
+    "first_over_time": WindowOp.FIRST,
+    "idelta": WindowOp.IDELTA,
+    "irate": WindowOp.IRATE,
+    "last_over_time": WindowOp.LAST,
+    "mad_over_time": WindowOp.MAD,
+    "max_over_time": WindowOp.MAX,
+    "min_over_time": WindowOp.MIN,
+    "predict_linear": WindowOp.PREDICT,
+    "present_over_time": WindowOp.PRESENT,
+    "quantile_over_time": WindowOp.QUANTILE,
+    "resets": WindowOp.RESETS,
+    "stddev_over_time": WindowOp.STDDEV,
+    "stdvar_over_time": WindowOp.STDVAR,
+    "sum_over_time": WindowOp.SUM,
+    "ts_of_first_over_time": WindowOp.TS_FIRST,
+    "ts_of_last_over_time": WindowOp.TS_LAST,
+    "ts_of_max_over_time": WindowOp.TS_MAX,
+    "ts_of_min_over_time": WindowOp.TS_MIN,
+}
+_KEEPS_NAME = frozenset({"first_over_time", "last_over_time"})
+_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+
+
+def run_range_call(
+    call: Call, samples: RangeColumns, scalars: Sequence[NDArray[np.float64]], evaluation: Evaluation
+) -> Frame:
+    """A range function over windows; `scalars` are its other arguments, [n_steps] each."""
+    _check_parameters(call, samples, scalars, evaluation)
+    frame = float_windows(call.function, samples, scalars, evaluation)
+    if samples.histograms is not None:
+        frame = with_histogram_windows(call, samples, frame, evaluation)
+    if call.function in ("rate", "increase"):
+        _note_non_counters(call, frame, evaluation)
+    frame = without_empty_series(frame)
+    return frame if call.function in _KEEPS_NAME else drop_metric_name(frame)
+
+
+def float_windows(
+    function: str, samples: RangeColumns, scalars: Sequence[NDArray[np.float64]], evaluation: Evaluation
+) -> Frame:
+    """A range function over the float samples alone; series without a result stay, absent."""
+    n_series, n_steps = samples.labels.n_series, len(samples.ends_ms)
+    values, present = evaluation.matrix(n_series, n_steps)
+    none = np.zeros(1)
+    p0 = np.ascontiguousarray(scalars[0]) if scalars else none
+    p1 = np.ascontiguousarray(scalars[1]) if len(scalars) > 1 else none
+    if function in RATES:
+        p0 = np.array([samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9])
+    windows = Windows(samples.offsets, samples.ts_ms, samples.value, samples.ends_ms, samples.range_ms, p0, p1)
+    out = Output(values, present)
+
+    def work(first: int, past: int) -> None:
+        if function in RATES:
+            rate_windows(int(RATES[function]), windows, out, first, past)
+        else:
+            reduce_windows(int(REDUCTIONS[function]), windows, out, first, past)
+
+    run_rows(n_series, n_series * n_steps + len(samples.ts_ms), work)
+    return Frame(samples.labels, values, present)
+
+
+def _check_parameters(
+    call: Call, samples: RangeColumns, scalars: Sequence[NDArray[np.float64]], evaluation: Evaluation
+) -> None:
+    if call.function == "quantile_over_time" and len(samples.ts_ms):
+        note_quantiles(call.args[0], scalars[0], evaluation)
+    if call.function == "double_exponential_smoothing" and len(samples.ts_ms):
+        for name, values in (("smoothing", scalars[0]), ("trend", scalars[1])):
+            bad = values[(values <= 0) | (values >= 1)]
+            if len(bad):
+                short = "sf" if name == "smoothing" else "tf"
+                raise QueryFailedError(f"invalid {name} factor. Expected: 0 < {short} < 1, got: {bad[0]:f}")
+
+
+def note_quantiles(argument: Node, quantiles: NDArray[np.float64], evaluation: Evaluation) -> None:
+    """Warn of quantiles outside [0, 1]."""
+    bad = quantiles[~((quantiles >= 0) & (quantiles <= 1))]
+    for q in np.unique(bad):
+        evaluation.annotations.add(notes.invalid_quantile(float(q)), without_parens(argument))
+
+
+def _note_non_counters(call: Call, frame: Frame, evaluation: Evaluation) -> None:
+    """Say so when rate or increase is asked of what is not named like a counter."""
+    names, where = texts_of(column(frame.labels, METRIC_NAME), evaluation.symbols)
+    for k, name in enumerate(names):
+        if name and not name.endswith(_COUNTER_SUFFIXES) and frame.floats_present()[where == k].any():
+            evaluation.annotations.add(notes.possible_non_counter(name), without_parens(call.args[0]))
+
+
+def run_absent_over_time(samples: RangeColumns, evaluation: Evaluation) -> NDArray[np.bool_]:
+    """At which steps no series has any sample in its window [n_steps]."""
+    counts = float_windows("count_over_time", samples, (), evaluation)
+    some = counts.shown_steps()
+    if samples.histograms is not None:
+        ts = np.sort(samples.histograms.ts_ms)
+        within = np.searchsorted(ts, samples.ends_ms, "right")
+        some = some | (within > np.searchsorted(ts, samples.ends_ms - samples.range_ms, "right"))
+    return ~some

@@ -1,0 +1,58 @@
+"""Strings behind label codes inside one query: the catalogue's, and those that the query makes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.series import ABSENT, SymbolTable
+
+FIRST_OWN_CODE = 1 << 30  # far above what a catalogue gives out, far below the end of int32
+
+
+class QuerySymbols:
+    """The catalogue's symbol table plus strings made by label_replace and friends. Equal codes: equal strings.
+
+    Belongs to one query; not thread-safe.
+    """
+
+    def __init__(self, base: SymbolTable) -> None:
+        self._base = base
+        self._own: dict[str, int] = {}
+        self._own_texts: list[str] = []
+
+    def text(self, code: int) -> str:
+        """The string of a code; "" for ABSENT, as PromQL has it."""
+        if code == ABSENT:
+            return ""
+        if code >= FIRST_OWN_CODE:
+            return self._own_texts[code - FIRST_OWN_CODE]
+        return self._base.text(code)
+
+    def code(self, text: str) -> int:
+        """The code of a string, a new one where it has none; ABSENT for ""."""
+        if not text:
+            return ABSENT
+        own = self._own.get(text)
+        if own is not None:
+            return own
+        code = self._base.code(text)
+        if code == ABSENT:
+            code = FIRST_OWN_CODE + len(self._own_texts)
+            self._own[text] = code
+            self._own_texts.append(text)
+        return code
+
+    def codes(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Codes of many strings [n]."""
+        return np.fromiter((self.code(text) for text in texts), np.int32, len(texts))
+
+    def adopt(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Codes of a later fetch: a string that got an own code before the catalogue knew it keeps that one."""
+        for text, own in self._own.items():
+            code = self._base.code(text)
+            if code != ABSENT:
+                codes = np.where(codes == code, np.int32(own), codes)
+        return codes

@@ -1,0 +1,199 @@
+"""A `Reader` over plain Python data: label sets and samples in, columns out. For tests of what reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
+from swarmscope.model.errors import LimitExceededError, QueryFailedError
+from swarmscope.model.matchers import Matcher, MatchOperator
+from swarmscope.model.metrics import Buckets, HistogramColumns
+from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns, Selection
+
+
+class ListSymbols:
+    """A `SymbolTable` over a list."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def text(self, code: int) -> str:
+        """The string of a code."""
+        if code < 0:
+            raise IndexError(code)
+        return self._texts[code]
+
+    def code(self, text: str) -> int:
+        """The code of a string, ABSENT where it is not known."""
+        return self._codes.get(text, ABSENT)
+
+    def learn(self, text: str) -> int:
+        """The code of a string, given out if it is new."""
+        if text not in self._codes:
+            self._codes[text] = len(self._texts)
+            self._texts.append(text)
+        return self._codes[text]
+
+
+@dataclass
+class MemorySeries:
+    """One series: labels with `__name__`, float samples and native histograms in time order."""
+
+    labels: dict[str, str]
+    ts_ms: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    histograms: list[tuple[int, HistogramColumns]] = field(default_factory=list)  # (ts_ms, one row)
+
+
+class MemoryReader:
+    """Series of one tenant in memory; regexes are Python's. # Slow path: tests alone"""
+
+    def __init__(self) -> None:
+        self._symbols = ListSymbols()
+        self._series: list[MemorySeries] = []
+        self.fetches = 0
+
+    @property
+    def symbols(self) -> ListSymbols:
+        """The strings behind label codes."""
+        return self._symbols
+
+    def add(self, labels: Mapping[str, str], samples: Sequence[tuple[int, float]]) -> None:
+        """Add a series of (ts_ms, value) in time order; NaN with the marker's bits is a staleness marker."""
+        entry = self._entry(labels)
+        entry.ts_ms.extend(ts for ts, _ in samples)
+        entry.value.extend(value for _, value in samples)
+
+    def add_histogram(self, labels: Mapping[str, str], ts_ms: int, histogram: HistogramColumns) -> None:
+        """Add one native histogram (a single row) to a series, in time order."""
+        self._entry(labels).histograms.append((ts_ms, histogram))
+
+    def _entry(self, labels: Mapping[str, str]) -> MemorySeries:
+        wanted = dict(labels)
+        for entry in self._series:
+            if entry.labels == wanted:
+                return entry
+        for name, value in wanted.items():
+            self._symbols.learn(name)
+            self._symbols.learn(value)
+        self._series.append(MemorySeries(wanted))
+        return self._series[-1]
+
+    def select_series(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selection:
+        """Series that match; times are not looked at."""
+        del tenant, start_ms, end_ms
+        self.fetches += 1
+        found = [k for k, entry in enumerate(self._series) if all(_matches(m, entry.labels) for m in matchers)]
+        names = sorted({name for k in found for name in self._series[k].labels})
+        codes = np.full((len(names), len(found)), ABSENT, np.int32)
+        for column, k in enumerate(found):
+            for name, value in self._series[k].labels.items():
+                codes[names.index(name), column] = self._symbols.code(value)
+        has_histograms = any(self._series[k].histograms for k in found)
+        return Selection(np.array(found, np.int64), LabelFrame(tuple(names), codes), has_histograms)
+
+    def read_samples(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> SampleColumns:
+        """Samples of the selection in [start_ms, end_ms]."""
+        ts: list[int] = []
+        values: list[NDArray[np.float64]] = []
+        offsets = [0]
+        for ref in selection.refs:
+            entry = self._series[int(ref)]
+            inside = [i for i, at in enumerate(entry.ts_ms) if start_ms <= at <= end_ms]
+            ts.extend(entry.ts_ms[i] for i in inside)
+            values.append(np.array(entry.value, np.float64)[inside])
+            offsets.append(len(ts))
+        budget.used_samples += len(ts)
+        if budget.used_samples > budget.max_samples:
+            raise LimitExceededError("query would load too many samples", limit="query.max_samples")
+        value = np.concatenate(values) if values else np.zeros(0)
+        return SampleColumns(np.array(offsets, np.int64), np.array(ts, np.int64), value)
+
+    def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
+        """Histograms of the selection in [start_ms, end_ms]."""
+        del budget
+        rows = [
+            (position, ts, columns)
+            for position, ref in enumerate(selection.refs)
+            for ts, columns in self._series[int(ref)].histograms
+            if start_ms <= ts <= end_ms
+        ]
+        return _join(rows)
+
+    def read_exemplars(self, selection: Selection, start_ms: int, end_ms: int) -> Exemplars:
+        """None."""
+        del selection, start_ms, end_ms
+        return Exemplars({})
+
+    def label_names(self, tenant: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int) -> list[str]:
+        """Sorted label names."""
+        del tenant, start_ms, end_ms
+        return sorted({name for entry in self._matching(matchers) for name in entry.labels})
+
+    def label_values(
+        self, tenant: str, name: str, matchers: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """Sorted values of a label."""
+        del tenant, start_ms, end_ms
+        return sorted({entry.labels[name] for entry in self._matching(matchers) if name in entry.labels})
+
+    def metadata(self, tenant: str) -> dict[str, list[MetricMetadata]]:
+        """None."""
+        del tenant
+        return {}
+
+    def _matching(self, matchers: Sequence[Sequence[Matcher]]) -> list[MemorySeries]:
+        return [
+            entry
+            for entry in self._series
+            if not matchers or any(all(_matches(m, entry.labels) for m in group) for group in matchers)
+        ]
+
+
+def _matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
+    value = labels.get(matcher.name, "")
+    if matcher.operator is MatchOperator.EQUAL:
+        return value == matcher.value
+    if matcher.operator is MatchOperator.NOT_EQUAL:
+        return value != matcher.value
+    try:
+        hit = re.fullmatch(matcher.value, value, re.DOTALL) is not None
+    except re.error as error:
+        raise QueryFailedError(f"bad regex: {error}") from None
+    return hit == (matcher.operator is MatchOperator.REGEX)
+
+
+def _join(rows: list[tuple[int, int, HistogramColumns]]) -> HistogramColumns:
+    if not rows:
+        return HistogramColumns.empty()
+    parts = [columns for _, _, columns in rows]
+
+    def sparse(buckets: list[Buckets]) -> Buckets:
+        lengths = [len(part.index) for part in buckets]
+        return Buckets(
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.concatenate([part.index for part in buckets]),
+            np.concatenate([part.count for part in buckets]),
+        )
+
+    return HistogramColumns(
+        np.array([position for position, _, _ in rows], np.int64),
+        np.array([ts for _, ts, _ in rows], np.int64),
+        np.concatenate([part.schema for part in parts]),
+        np.concatenate([part.reset_hint for part in parts]),
+        np.concatenate([part.is_float for part in parts]),
+        np.concatenate([part.zero_threshold for part in parts]),
+        np.concatenate([part.zero_count for part in parts]),
+        np.concatenate([part.count for part in parts]),
+        np.concatenate([part.sum for part in parts]),
+        sparse([part.positive for part in parts]),
+        sparse([part.negative for part in parts]),
+        np.concatenate([[0], np.cumsum([len(part.custom_bounds) for part in parts])]).astype(np.int64),
+        np.concatenate([part.custom_bounds for part in parts]),
+    )
