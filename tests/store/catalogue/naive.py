@@ -25,6 +25,7 @@ class NaiveCatalogue:
         self.metrics = {}  # (tenant, name) -> metric id
         self.ranges = {}
         self.next_ref = 0
+        self.next_metric_id = 0
 
     def intern(self, tenant, sets):
         refs, new = [], []
@@ -34,7 +35,10 @@ class NaiveCatalogue:
             if new[-1]:
                 self.refs[identity] = self.next_ref
                 self.labels[self.next_ref] = (tenant, dict(labels))
-                self.metrics.setdefault((tenant, labels.get("__name__", "")), len(self.metrics))
+                metric = (tenant, labels.get("__name__", ""))
+                if metric not in self.metrics:
+                    self.metrics[metric] = self.next_metric_id
+                    self.next_metric_id += 1
                 self.next_ref += 1
             refs.append(self.refs[identity])
         return refs, new
@@ -44,6 +48,11 @@ class NaiveCatalogue:
             if ref in self.labels:
                 tenant, labels = self.labels.pop(ref)
                 del self.refs[(tenant, frozenset(labels.items()))]
+
+    def restart(self):
+        """A metric without series leaves nothing on disk to remember it by."""
+        alive = {(tenant, labels.get("__name__", "")) for tenant, labels in self.labels.values()}
+        self.metrics = {metric: number for metric, number in self.metrics.items() if metric in alive}
 
     def metric_id(self, ref):
         tenant, labels = self.labels[ref]

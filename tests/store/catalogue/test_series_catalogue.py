@@ -11,7 +11,7 @@ from swarmscope.model.errors import QueryFailedError
 from swarmscope.model.labels import LabelSets
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.series import ABSENT
-from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.catalogue import Catalogue, warm_up
 
 EQ, NE, RE, NRE = MatchOperator
 EVER = (-(2**62), 2**62)
@@ -492,8 +492,9 @@ def test_like_the_naive_catalogue(steps):
             # Where the newest series or metrics are gone, only `reserve_numbers` keeps theirs from being reused.
             real = Catalogue()
             real.load(rows)
-            real.reserve_numbers(naive.next_ref, len(naive.metrics))
-            ranges = [(ref, *naive.ranges.get(ref, (2**40, -(2**40)))) for ref in naive.labels]
+            real.reserve_numbers(naive.next_ref, naive.next_metric_id)
+            naive.restart()
+            ranges = [(ref, *naive.ranges[ref]) for ref in naive.labels if ref in naive.ranges]
             columns = np.array(ranges, np.int64).reshape(-1, 3).T
             real.set_time_ranges(*columns)
         else:
@@ -572,3 +573,37 @@ def test_drops_beside_readers():
     reader.join()
     assert failures == []
     assert catalogue.n_series == 1020
+
+
+# -- ranges on disk ------------------------------------------------------------------------------------------------
+
+
+def test_series_without_anything_on_disk_expire_once_all_ranges_are_told(fleet):
+    reborn = Catalogue()
+    reborn.load(fleet.pending(0).rows)
+    reborn.set_time_ranges(np.array([0]), np.array([100]), np.array([200]))
+    assert reborn.expired(50, 1000).tolist() == []
+    assert chosen(reborn, when=(0, 10)) == [1, 2, 3, 4]
+    reborn.finish_time_ranges()
+    assert chosen(reborn, when=(0, 10)) == []
+    assert chosen(reborn, when=(0, 100)) == [0]
+    assert reborn.expired(50, 1000).tolist() == [1, 2, 3, 4]
+    reborn.record_samples(np.array([1]), np.array([7]), 5000)
+    assert chosen(reborn, when=(0, 10)) == [1]
+
+
+def test_ranges_shrink_after_a_deletion(fleet):
+    fleet.record_samples(np.array([0, 0, 1]), np.array([100, 200, 100]), 0)
+    fleet.replace_time_ranges(np.array([0, 1, 99]), np.array([150, 2**62, 0]), np.array([200, -(2**62), 0]))
+    assert chosen(fleet, ("pod", RE, "a-."), ("__name__", EQ, "up"), when=(0, 149)) == []
+    assert chosen(fleet, ("pod", RE, "a-."), ("__name__", EQ, "up"), when=(0, 150)) == [0]
+
+
+def test_series_of_metrics(fleet):
+    assert fleet.n_series_of(np.array([0, 2], np.uint32)) == 4
+    fleet.drop(np.array([1]))
+    assert fleet.n_series_of(np.array([0], np.uint32)) == 2
+
+
+def test_warm_up_runs():
+    warm_up()

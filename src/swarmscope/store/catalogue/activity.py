@@ -106,6 +106,32 @@ def set_ranges(
 
 
 @njit(nogil=True, cache=True)
+def replace_ranges(
+    tables: SeriesTables, refs: NDArray[np.int64], min_ts_ms: NDArray[np.int64], max_ts_ms: NDArray[np.int64]
+) -> None:
+    """Set the ranges of series [n] to exactly these; min > max says that nothing is left."""
+    for index in range(len(refs)):
+        ref = refs[index]
+        if ref < 0 or ref >= tables.counts[N_SERIES]:
+            continue
+        tables.min_ts_ms[ref] = min_ts_ms[index]
+        tables.max_ts_ms[ref] = max_ts_ms[index]
+        tables.state[ref] &= 255 ^ PAST_UNKNOWN
+        if min_ts_ms[index] > max_ts_ms[index]:
+            tables.arrival_s[ref] = 0  # else it would pass for a new series whose first batch is committing
+
+
+@njit(nogil=True, cache=True)
+def living(state: NDArray[np.uint8], n_series: int, refs: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of `refs` [n] are series that exist."""
+    alive = np.empty(len(refs), np.bool_)
+    for index in range(len(refs)):
+        ref = refs[index]
+        alive[index] = 0 <= ref < n_series and (state[ref] & ALIVE) != 0
+    return alive
+
+
+@njit(nogil=True, cache=True)
 def add_state(tables: SeriesTables, refs: NDArray[np.int64], bits: int) -> None:
     """Set bits of the state of `refs` [n]."""
     for index in range(len(refs)):
@@ -119,7 +145,7 @@ def overlapping(
 ) -> tuple[NDArray[np.bool_], int, bool]:
     """Which of `refs` [n] may have samples in the closed range, how many, and whether any of those has histograms.
 
-    A series that has no sample yet is included: its first batch may be committing.
+    A new series that has no sample yet is included: its first batch may be committing.
     """
     keep = np.zeros(len(refs), np.bool_)
     kept = 0
@@ -128,7 +154,12 @@ def overlapping(
         ref = refs[index]
         state = tables.state[ref]
         low, high = tables.min_ts_ms[ref], tables.max_ts_ms[ref]
-        if state & ALIVE and (state & PAST_UNKNOWN or low > high or (low <= end_ms and high >= start_ms)):
+        is_empty = low > high
+        if state & ALIVE and (
+            state & PAST_UNKNOWN
+            or (is_empty and tables.arrival_s[ref] != 0)
+            or (not is_empty and low <= end_ms and high >= start_ms)
+        ):
             keep[index] = True
             kept += 1
             histograms = histograms or (state & HISTOGRAMS) != 0

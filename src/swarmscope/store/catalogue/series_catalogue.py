@@ -46,6 +46,7 @@ from swarmscope.store.catalogue.tables import (
     N_LIVE,
     N_METRICS,
     N_SERIES,
+    PAST_UNKNOWN,
     Room,
     SeriesTables,
     Snapshot,
@@ -135,7 +136,7 @@ class Catalogue:
             )
             try:
                 for begin in range(0, n, _SETS_PER_ROUND):
-                    self._intern_round(labels, rows, slice(begin, min(begin + _SETS_PER_ROUND, n)), now_ms // 1000)
+                    self._intern_round(labels, rows, slice(begin, min(begin + _SETS_PER_ROUND, n)), _arrival_s(now_ms))
             finally:
                 self._publish()
             live = int(self._tables.counts[N_LIVE])
@@ -146,12 +147,12 @@ class Catalogue:
     def record_samples(self, refs: NDArray[np.int64], ts_ms: NDArray[np.int64], now_ms: int) -> None:
         """Note that samples [n] of these series are stored. Refs that are unknown or dropped are passed over."""
         with self._lock:
-            activity.record_rows(self._tables, writable(refs), writable(ts_ms), now_ms // 1000, 0)
+            activity.record_rows(self._tables, writable(refs), writable(ts_ms), _arrival_s(now_ms), 0)
 
     def record_histograms(self, refs: NDArray[np.int64], ts_ms: NDArray[np.int64], now_ms: int) -> None:
         """As `record_samples`, for native histograms; the series are known to have some from then on."""
         with self._lock:
-            activity.record_rows(self._tables, writable(refs), writable(ts_ms), now_ms // 1000, HISTOGRAMS)
+            activity.record_rows(self._tables, writable(refs), writable(ts_ms), _arrival_s(now_ms), HISTOGRAMS)
 
     # -- persistence --------------------------------------------------------------------------------------------
 
@@ -219,6 +220,21 @@ class Catalogue:
         with self._lock:
             activity.set_ranges(self._tables, writable(refs), writable(min_ts_ms), writable(max_ts_ms))
 
+    def replace_time_ranges(
+        self, refs: NDArray[np.int64], min_ts_ms: NDArray[np.int64], max_ts_ms: NDArray[np.int64]
+    ) -> None:
+        """Set what is left of series [n] after a deletion; min > max where nothing is (`drop` those for good).
+
+        Samples recorded between reading the ranges and this call are forgotten in them: hold writers off meanwhile.
+        """
+        with self._lock:
+            activity.replace_ranges(self._tables, writable(refs), writable(min_ts_ms), writable(max_ts_ms))
+
+    def finish_time_ranges(self) -> None:
+        """All ranges on disk have been told: series that `set_time_ranges` did not name have nothing there."""
+        with self._lock:
+            self._tables.state[: self._tables.counts[N_SERIES]] &= 255 ^ PAST_UNKNOWN
+
     def mark_histograms(self, refs: NDArray[np.int64]) -> None:
         """Tell which loaded series have native histograms on disk."""
         with self._lock:
@@ -241,8 +257,7 @@ class Catalogue:
     def are_live(self, refs: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of `refs` [n] are series that exist."""
         snapshot = self._snapshot
-        inside = (refs >= 0) & (refs < snapshot.n_series)
-        alive: NDArray[np.bool_] = inside & ((snapshot.tables.state[np.where(inside, refs, 0)] & ALIVE) != 0)
+        alive: NDArray[np.bool_] = activity.living(snapshot.tables.state, snapshot.n_series, writable(refs))
         return alive
 
     def expired(self, before_ms: int, arrived_before_ms: int) -> NDArray[np.int64]:
@@ -458,6 +473,10 @@ class Catalogue:
             tables.metric_count[:n_metrics].copy(),
             self._epoch,
         )
+
+
+def _arrival_s(now_ms: int) -> int:
+    return max(now_ms // 1000, 1)  # 0 says that nothing ever arrived
 
 
 def _within_i64(start_ms: int, end_ms: int) -> tuple[int, int]:

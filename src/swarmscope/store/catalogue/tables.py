@@ -18,7 +18,7 @@ from swarmscope.store.catalogue.symbols import rehashed, resized, table_size
 ALIVE = 1  # not dropped
 HISTOGRAMS = 2  # has, or may have, native histograms
 ACTIVE = 4  # had samples within the activity window
-PAST_UNKNOWN = 8  # loaded from disk: holds samples outside min_ts_ms … max_ts_ms
+PAST_UNKNOWN = 8  # loaded from disk: may have samples outside min_ts_ms … max_ts_ms
 
 # Entries of `counts`.
 N_SERIES = 0  # refs given out, holes included
@@ -40,7 +40,7 @@ class SeriesTables(NamedTuple):
     pair_count: NDArray[np.int32]  # [ref]
     metric: NDArray[np.int32]  # [ref] metric number
     previous: NDArray[np.int32]  # [ref] the series before it in its metric, descending refs, -1 at the end
-    min_ts_ms: NDArray[np.int64]  # [ref] min > max: no sample yet
+    min_ts_ms: NDArray[np.int64]  # [ref] min > max: no sample
     max_ts_ms: NDArray[np.int64]  # [ref]
     arrival_s: NDArray[np.uint32]  # [ref] Unix time of the last arrival, 0 for never
     state: NDArray[np.uint8]  # [ref] bits as above
