@@ -1,4 +1,4 @@
-"""An API over a tiny in-memory reader and an engine that knows selectors and numbers: enough to test HTTP with."""
+"""An API over a tiny in-memory reader and the real engine, served."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,13 @@ from starlette.applications import Starlette
 from swarmscope.api.application import create_app
 from swarmscope.api.engine import QueryAnswer, QueryOptions
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord
-from swarmscope.lang.promql import parse_promql
-from swarmscope.lang.promql.nodes import Binary, MatrixSelector, NumberLiteral, StringLiteral, VectorSelector
+from swarmscope.app.promql_bridge import BridgedEngine
 from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
-from swarmscope.model.errors import LimitExceededError, QueryFailedError, UnavailableError
+from swarmscope.model.errors import LimitExceededError, UnavailableError
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns, Selection
-from swarmscope.model.staleness import is_stale
+from swarmscope.query.promql import PromqlEngine
 
 NOW_MS = 1_700_000_000_000
 
@@ -123,7 +122,11 @@ class MemoryReader:
 
     def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
         assert self.histograms is not None
-        return self.histograms
+        place = {ref: at for at, ref in enumerate(selection.refs.tolist())}
+        owners = [place.get(ref) for ref in self.histograms.series.tolist()]
+        if None in owners:  # the tests hold one histogram series: all of it is asked for, or none
+            return HistogramColumns.empty()
+        return replace(self.histograms, series=np.array(owners, np.int64))
 
     def read_exemplars(self, selection: Selection, start_ms: int, end_ms: int) -> Exemplars:
         found = {}
@@ -145,70 +148,22 @@ class MemoryReader:
         return self.families
 
 
-NOTHING = LabelFrame((), np.zeros((0, 0), np.int32))
-
-
-class TinyEngine:
-    """Numbers, strings, their sums, and bare selectors; `spin` works until it is told to stop."""
+class WatchedEngine:
+    """The real engine, watched; the query `spin` works until it is told to stop."""
 
     def __init__(self, reader: MemoryReader) -> None:
-        self.reader = reader
+        self.engine = BridgedEngine(PromqlEngine(reader))
         self.ended: list[str] = []
         self.asked: list[QueryOptions] = []
 
     def query_instant(self, text: str, time_ms: int, options: QueryOptions) -> QueryAnswer:
         self.asked.append(options)
-        times = np.array([time_ms], np.int64)
-        node = parse_promql(text)
-        match node:
-            case NumberLiteral(value=value):
-                return QueryAnswer("scalar", times, values=np.array([[value]]), stats={"samples": {"peakSamples": 1}})
-            case Binary(lhs=NumberLiteral(value=left), rhs=NumberLiteral(value=right)):
-                return QueryAnswer("scalar", times, values=np.array([[left + right]]))
-            case StringLiteral(value=value):
-                return QueryAnswer("string", times, text=value)
-            case MatrixSelector(vector=vector, range_ms=range_ms):
-                start_ms = time_ms - range_ms + 1
-                selection = self.reader.select_series(options.tenant, vector.matchers, start_ms, time_ms)
-                budget = ReadBudget(options.cancellation, options.max_samples)
-                samples = self.reader.read_samples(selection, start_ms, time_ms, budget)
-                return QueryAnswer("matrix", times, selection.labels, self.reader.symbols, samples=samples)
-            case VectorSelector():
-                return self._grid("vector", node, times, options)
-        raise QueryFailedError("too much for a tiny engine")
+        if text == "spin":
+            self._spin(options)
+        return self.engine.query_instant(text, time_ms, options)
 
     def query_range(self, text: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> QueryAnswer:
-        times = np.arange(start_ms, end_ms + 1, step_ms)
-        node = parse_promql(text)
-        if isinstance(node, NumberLiteral):
-            frame = LabelFrame((), np.zeros((0, 1), np.int32))
-            return QueryAnswer("matrix", times, frame, self.reader.symbols, np.full((1, len(times)), node.value))
-        assert isinstance(node, VectorSelector)
-        return self._grid("matrix", node, times, options)
-
-    def _grid(self, kind: Any, node: VectorSelector, times: Any, options: QueryOptions) -> QueryAnswer:
-        if node.name == "spin":
-            self._spin(options)
-        start_ms = int(times[0]) - options.lookback_ms + 1
-        selection = self.reader.select_series(options.tenant, node.matchers, start_ms, int(times[-1]))
-        budget = ReadBudget(options.cancellation, options.max_samples)
-        samples = self.reader.read_samples(selection, start_ms, int(times[-1]), budget)
-        values = np.zeros((len(selection.refs), len(times)))
-        present = np.zeros(values.shape, np.bool_)
-        for series in range(len(selection.refs)):
-            part = slice(*samples.offsets[series : series + 2])
-            for step, time_ms in enumerate(times):
-                at = int(np.searchsorted(samples.ts_ms[part], time_ms, side="right")) - 1
-                if at >= 0 and samples.ts_ms[part][at] > time_ms - options.lookback_ms:
-                    values[series, step] = samples.value[part][at]
-                    present[series, step] = not is_stale(samples.value[part][at : at + 1].copy())[0]
-        kept = present.any(axis=1)
-        frame = LabelFrame(selection.labels.names, selection.labels.codes[:, kept])
-        warnings = ["be careful"] if node.name == "warned" else []
-        infos = ["good to know"] if node.name == "warned" else []
-        return QueryAnswer(
-            kind, times, frame, self.reader.symbols, values[kept], present[kept], warnings=warnings, infos=infos
-        )
+        return self.engine.query_range(text, start_ms, end_ms, step_ms, options)
 
     def _spin(self, options: QueryOptions) -> None:
         try:
@@ -278,7 +233,7 @@ class Served:
     """All the pieces of one API under test."""
 
     reader: MemoryReader
-    engine: TinyEngine
+    engine: WatchedEngine
     records: list[RequestRecord]
     app: Starlette
     ready: list[bool]
@@ -289,7 +244,7 @@ def serve(reader: MemoryReader, *, admin: bool = False, targets: bool = True, **
     pool = ThreadPoolExecutor(4)
     records: list[RequestRecord] = []
     ready = [True]
-    engine = TinyEngine(reader)
+    engine = WatchedEngine(reader)
     administration = Admin()
 
     async def run(work: Callable[[], Any]) -> Any:

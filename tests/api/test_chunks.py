@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.api.chunk_reader import read_histograms, read_xor
 
 from swarmscope.api.remote_read.frames import crc32c, to_frame
 from swarmscope.api.remote_read.histogram_chunks import encode_histogram_chunks
@@ -17,6 +16,7 @@ from swarmscope.api.remote_read.xor_chunks import encode_xor_chunks
 from swarmscope.model.metrics import Buckets, HistogramColumns
 from swarmscope.model.series import SampleColumns
 from swarmscope.model.staleness import STALE_BITS, STALE_NAN
+from tests.api.chunk_reader import read_histograms, read_xor
 
 ROW = HistogramRow(1000, 2, 0, False, 2.0**-128, 1.0, 6.0, 12.5, ((-1, 2), (3, 1)), (1.0, 3.0, 1.0), (), (), ())
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from starlette.testclient import TestClient
-from tests.api.served import NOW_MS, MemoryReader, Served, listening, refusals, serve
 
 from swarmscope.model.contracts import MetricMetadata
 from swarmscope.model.staleness import STALE_NAN
+from tests.api.served import NOW_MS, MemoryReader, Served, listening, refusals, serve
 
 P = "/prometheus/api/v1"
 T = NOW_MS
@@ -101,20 +101,36 @@ def test_range(client: TestClient) -> None:
     )
 
 
-def test_annotations_stats_and_nan(client: TestClient) -> None:
+def test_nan(client: TestClient) -> None:
     assert body(client, "/query", query="warned") == (
         '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"warned"},'
-        '"value":[1700000000,"NaN"]}]},"warnings":["be careful"],"infos":["good to know"]}'
+        '"value":[1700000000,"NaN"]}]}}'
     )
+
+
+def test_annotations(client: TestClient) -> None:
+    answer = json.loads(body(client, "/query", query='quantile(2, rate(up{job="a"}[1m]))'))
+    assert answer["warnings"] == ["PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)"]
+    assert answer["infos"] == [
+        'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "up" (1:18)'
+    ]
+    assert list(answer) == ["status", "data", "warnings", "infos"]
+
+
+def test_stats(client: TestClient) -> None:
     assert "stats" not in body(client, "/query", query="7")
-    assert '"stats":{"samples":{"peakSamples":1}}' in body(client, "/query", query="7", stats="all")
+    stats = json.loads(body(client, "/query", query="up", stats="all"))["data"]["stats"]
+    assert set(stats["timings"]) == {
+        "evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime", "execQueueTime", "execTotalTime"
+    }  # fmt: skip
+    assert set(stats["samples"]) >= {"totalQueryableSamples", "peakSamples"}
 
 
 def test_limit(client: TestClient) -> None:
     answer = json.loads(body(client, "/query", query='{__name__=~"up|warned"}', limit=1))
     assert len(answer["data"]["result"]) == 1
     assert answer["warnings"] == ["results truncated due to limit"]
-    assert "warnings" not in json.loads(body(client, "/query", query='{__name__=~"up|warned"}', limit=3))
+    assert "warnings" not in json.loads(body(client, "/query", query='{__name__=~"up|warned"}', limit=2))
 
 
 BAD = "bad_data"
@@ -127,7 +143,7 @@ def test_refusals(client: TestClient, since: str, target: str, message: str) -> 
 
 
 def test_error_kinds(client: TestClient, served: Served) -> None:
-    assert error(client, "/query", query="rate(up[5m])") == (422, "execution", "too much for a tiny engine")
+    assert error(client, "/query", query="up + on () up", time=T / 1000 - 15)[:2] == (422, "execution")
     response = client.get(P + "/query", params={"query": "up"}, headers={"X-Scope-OrgID": "broken"})
     assert (response.status_code, response.json()["errorType"]) == (503, "unavailable")
     assert response.headers["retry-after"] == "1"

@@ -10,6 +10,8 @@ time stamps in seconds with three digits of a fraction, or none.
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -173,6 +175,14 @@ def double_texts(values: NDArray[np.float64]) -> list[str]:
 def double_text(value: float) -> str:
     """One double as text."""
     return double_texts(np.array([value], np.float64))[0]
+
+
+def plain_text(value: float) -> str:
+    """One double without an exponent, however large or small: Prometheus' form of scalar results."""
+    if not math.isfinite(value):
+        return double_text(value)
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def timestamp_text(ts_ms: int) -> str:

@@ -23,9 +23,11 @@ from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
 from swarmscope.api.prometheus.expressions import selector_matchers
 from swarmscope.api.prometheus.label_sets import label_dicts
 from swarmscope.api.prometheus.result_json import result_chunks
-from swarmscope.lang.promql import parse_promql, to_ast_json, to_pretty
+from swarmscope.lang.promql import ValueType, parse_promql, to_ast_json, to_pretty, value_type
 from swarmscope.model.errors import QuerySyntaxError
+from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import LabelFrame, SampleColumns
+from swarmscope.query.histograms.rows import from_columns, take_rows, to_columns
 
 TRUNCATED = "results truncated due to limit"
 _BOTH = ("GET", "POST")
@@ -69,10 +71,25 @@ async def _query_range(exchange: Exchange) -> Response:
             "Try decreasing the query resolution (?step=XX)",
         )
     text = parameters.text("query")
+    _refuse_other_than_vectors(text)
     engine = exchange.path.parts.engine
     return await _evaluate(
         exchange, limit, lambda options: engine.query_range(text, start_ms, end_ms, step_ms, options)
     )
+
+
+def _refuse_other_than_vectors(text: str) -> None:
+    """A range query of a range vector or a string is a bad request, not a failed evaluation."""
+    try:
+        kind = value_type(parse_promql(text))
+    except QuerySyntaxError as error:
+        raise ApiError("bad_data", f'invalid parameter "query": {error}') from None
+    if kind in (ValueType.MATRIX, ValueType.STRING):
+        raise ApiError(
+            "bad_data",
+            f'invalid parameter "query": invalid expression type "{kind.documented}" for range query, '
+            "must be Scalar or instant Vector",
+        )
 
 
 async def _evaluate(exchange: Exchange, limit: int, run: Callable[[QueryOptions], QueryAnswer]) -> Response:
@@ -110,7 +127,15 @@ def _limited(answer: QueryAnswer, limit: int) -> tuple[QueryAnswer, list[str]]:
         values=None if answer.values is None else answer.values[:limit],
         present=None if answer.present is None else answer.present[:limit],
         samples=samples,
+        histograms=None if answer.histograms is None else _first_series(answer.histograms, limit),
     ), [TRUNCATED]
+
+
+def _first_series(histograms: HistogramColumns, limit: int) -> HistogramColumns:
+    """The histograms of the first series; rows are sorted by series, so they are the first rows."""
+    kept = np.arange(int(np.searchsorted(histograms.series, limit)))
+    rows = take_rows(from_columns(histograms), kept)
+    return to_columns(rows, histograms.series[kept], histograms.ts_ms[kept])
 
 
 async def _query_exemplars(exchange: Exchange) -> Response:

@@ -10,9 +10,11 @@ import orjson
 from swarmscope.api.engine import QueryAnswer
 from swarmscope.api.json_series import grid_points, sample_points, series_json
 from swarmscope.api.label_text import LabelTexts
-from swarmscope.api.number_text import double_text, timestamp_text
+from swarmscope.api.number_text import plain_text, timestamp_text
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import LabelFrame, SymbolTable
+from swarmscope.query.histograms.rendering import histogram_json
+from swarmscope.query.histograms.rows import from_columns
 
 _NO_LABELS = LabelFrame((), np.zeros((0, 0), np.int32))
 
@@ -25,7 +27,7 @@ def result_chunks(
     tail = (b',"stats":' + orjson.dumps(answer.stats) if answer.stats else b"") + b"}"
     if answer.kind == "scalar":
         value = 0.0 if answer.values is None else float(answer.values[0, 0])
-        body = [f'[{timestamp_text(int(answer.ts_ms[0]))},"{double_text(value)}"]'.encode()]
+        body = [f'[{timestamp_text(int(answer.ts_ms[0]))},"{plain_text(value)}"]'.encode()]
     elif answer.kind == "string":
         body = [b"[" + timestamp_text(int(answer.ts_ms[0])).encode() + b"," + orjson.dumps(answer.text) + b"]"]
     else:
@@ -49,11 +51,10 @@ def _series_chunks(
 
 def _histogram_texts(histograms: HistogramColumns, vector: bool) -> dict[int, bytes]:
     """# Slow path: native histograms are rendered one at a time."""
-    from swarmscope.query.histograms.rendering import histogram_json
-
+    rows = from_columns(histograms)
     pairs: dict[int, list[bytes]] = {}
     for row, (series, ts_ms) in enumerate(zip(histograms.series.tolist(), histograms.ts_ms.tolist(), strict=True)):
-        text = orjson.dumps(histogram_json(histograms, row))
+        text = orjson.dumps(histogram_json(rows, row))
         pairs.setdefault(series, []).append(b"[" + timestamp_text(ts_ms).encode() + b"," + text + b"]")
     if vector:
         return {series: b',"histogram":' + points[-1] for series, points in pairs.items()}
