@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import HistogramColumns, MetricBatch
-from swarmscope.model.series import SampleColumns, Selection, SymbolTable
+from swarmscope.model.series import RollupColumns, SampleColumns, Selection, SymbolTable
 
 
 class Clock(Protocol):
@@ -117,6 +117,20 @@ class Reader(Protocol):
 
     def read_samples(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> SampleColumns:
         """Float samples of the selection. Raises LimitExceededError when the budget's samples are used up."""
+        ...
+
+    @property
+    def rollup_resolutions_ms(self) -> tuple[int, ...]:
+        """Bucket widths that `read_rollups` knows, ascending; () where there are none."""
+        ...
+
+    def read_rollups(
+        self, selection: Selection, resolution_ms: int, range_ms: tuple[int, int], budget: ReadBudget
+    ) -> RollupColumns:
+        """Buckets whose end lies in (start, end], exact: what rollups do not know yet is made from samples.
+
+        Raises ValueError where start or end is not a multiple of the resolution.
+        """
         ...
 
     def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:

@@ -61,3 +61,32 @@ class SampleColumns:
     offsets: NDArray[np.int64]  # [n_series + 1]
     ts_ms: NDArray[np.int64]  # [n_samples]
     value: NDArray[np.float64]  # [n_samples]
+
+
+@dataclass(frozen=True, slots=True)
+class RollupColumns:
+    """Down-sampled samples of n series: series i owns rows `offsets[i] : offsets[i + 1]`, ascending in `bucket_ms`.
+
+    A row sums up the samples in (bucket_ms - resolution_ms, bucket_ms]; buckets without samples have no row.
+    Staleness markers count nowhere but in `stale_ts_ms`, the time of the bucket's last one (`NOT_STALE` for none). With
+    `count` 0 a bucket holds markers only, and the other fields mean nothing. `increase` is the sum of the counter's
+    increases from sample to sample inside the bucket, resets taken into account. `minimum` and `maximum` pass over
+    NaN unless every sample is NaN.
+    """
+
+    resolution_ms: int
+    offsets: NDArray[np.int64]  # [n_series + 1]
+    bucket_ms: NDArray[np.int64]  # [n_rows]
+    count: NDArray[np.int64]  # [n_rows]
+    total: NDArray[np.float64]  # [n_rows]
+    minimum: NDArray[np.float64]  # [n_rows]
+    maximum: NDArray[np.float64]  # [n_rows]
+    first_ts_ms: NDArray[np.int64]  # [n_rows]
+    first: NDArray[np.float64]  # [n_rows]
+    last_ts_ms: NDArray[np.int64]  # [n_rows]
+    last: NDArray[np.float64]  # [n_rows]
+    increase: NDArray[np.float64]  # [n_rows]
+    stale_ts_ms: NDArray[np.int64]  # [n_rows]
+
+
+NOT_STALE = -(1 << 62)

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.matchers import Matcher
-from swarmscope.schema.rollups import FIVE_MINUTES_MS, ROLLUP_5M, ROLLUP_TABLES, TOUCHED
+from swarmscope.schema.rollups import (
+    FIVE_MINUTES_MS,
+    RESOLUTIONS_MS,
+    ROLLUP_5M,
+    ROLLUP_TABLES,
+    TOUCHED,
+    rollup_name,
+)
 from swarmscope.schema.tables import TIMED_METRIC_TABLES
 from swarmscope.store.embedded.store import EmbeddedStore
 from swarmscope.store.embedded.upkeep import forget_series
@@ -54,10 +61,10 @@ class MetricAdministration:
             f"INSERT INTO {TOUCHED.name} SELECT DISTINCT metric_id, bucket, now64(3) FROM {ROLLUP_5M.name} "
             f"WHERE {series} AND bucket >= {start_ms} AND bucket < {end_ms + FIVE_MINUTES_MS}"
         )
-        for table in ROLLUP_TABLES:
-            widest_ms = 12 * FIVE_MINUTES_MS
+        for resolution_ms in RESOLUTIONS_MS:
             engine.execute(
-                f"DELETE FROM {table.name} WHERE {series} AND bucket >= {start_ms} AND bucket < {end_ms + widest_ms}"
+                f"DELETE FROM {rollup_name(resolution_ms)} WHERE {series} "
+                f"AND bucket >= {start_ms} AND bucket < {end_ms + resolution_ms}"
             )
         self._forget_emptied(refs, series)
 

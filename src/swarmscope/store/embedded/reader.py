@@ -13,12 +13,22 @@ from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import HistogramColumns
-from swarmscope.model.series import SampleColumns, Selection, SymbolTable
+from swarmscope.model.series import RollupColumns, SampleColumns, Selection, SymbolTable
+from swarmscope.schema.rollups import RESOLUTIONS_MS, rollup_name
 from swarmscope.schema.tables import EXEMPLARS, HISTOGRAMS, METADATA, SAMPLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.decimal import decode_decimals
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.memory import Memory, MemorySnapshot
+from swarmscope.store.embedded.rollups import (
+    STORED_FIELDS,
+    Buckets,
+    buckets_of,
+    check_aligned,
+    first_doubtful_sql,
+    joined_buckets,
+    stored_buckets,
+)
 from swarmscope.store.embedded.rows import histograms_from_rows
 from swarmscope.store.embedded.runs import (
     Rows,
@@ -141,6 +151,50 @@ class EmbeddedReader:
             copy_rows(rows, positions, cursor, room)
         gathered, conflicts = settle(room)
         return SampleColumns(gathered.offsets, gathered.ts_ms, gathered.value), conflicts
+
+    @property
+    def rollup_resolutions_ms(self) -> tuple[int, ...]:
+        """As `Reader.rollup_resolutions_ms`."""
+        return RESOLUTIONS_MS
+
+    def read_rollups(
+        self, selection: Selection, resolution_ms: int, range_ms: tuple[int, int], budget: ReadBudget
+    ) -> RollupColumns:
+        """As `Reader.read_rollups`."""
+        check_aligned(resolution_ms, range_ms)
+        chosen = self._chosen(selection, TimeRange(range_ms[0] + 1, range_ms[1]))
+        good_until_ms = self._rolled_until(chosen, resolution_ms, range_ms)
+        stored = self._stored_buckets(chosen, resolution_ms, (range_ms[0], good_until_ms))
+        _charge(budget, len(stored.position))
+        samples = self.read_samples(selection, good_until_ms + 1, range_ms[1], budget)
+        return joined_buckets(stored, buckets_of(samples, resolution_ms), len(selection.refs), resolution_ms)
+
+    def _rolled_until(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int]) -> int:
+        """The end of the last bucket before the first one whose samples the rollups may not all know."""
+        if len(chosen.refs) == 0:
+            return range_ms[0]
+        lowest, table = position_table(chosen.refs)
+        doubtful_ms = range_ms[1] + resolution_ms
+        # Memory before parts, as in `read_samples`.
+        for rows in self._memory.snapshot().live_rows():
+            mine = locate_rows(rows, lowest, table, chosen.time, np.zeros(len(chosen.refs), np.int64)) >= 0
+            if mine.any():
+                doubtful_ms = min(doubtful_ms, int(rows.ts_ms[mine].min()))
+        metrics = f"metric_id IN ({', '.join(map(str, chosen.metric_ids.tolist()))})"
+        answer = self._engine.columns(first_doubtful_sql(metrics, resolution_ms, range_ms))
+        if answer and int(answer["n"].astype(np.int64)[0]):
+            doubtful_ms = min(doubtful_ms, int(answer["doubtful"].astype(np.int64)[0]))
+        end_of_bucket = -(-doubtful_ms // resolution_ms) * resolution_ms
+        return max(range_ms[0], min(range_ms[1], end_of_bucket - resolution_ms))
+
+    def _stored_buckets(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int]) -> Buckets:
+        if range_ms[0] >= range_ms[1] or len(chosen.refs) == 0:
+            return stored_buckets({}, chosen.refs)
+        sql = (
+            f"SELECT {STORED_FIELDS} FROM {rollup_name(resolution_ms)} FINAL WHERE {self._condition(chosen)} "
+            f"AND bucket > {max(range_ms[0], self._oldest_ms())} AND bucket <= {range_ms[1]}"
+        )
+        return stored_buckets(self._engine.columns(sql), chosen.refs)
 
     def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
         """As `Reader.read_histograms`."""
