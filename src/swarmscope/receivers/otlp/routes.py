@@ -1,0 +1,120 @@
+"""OTLP over HTTP: `POST /v1/metrics`, protobuf or JSON."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from swarmscope.model.errors import LimitExceededError, MalformedInputError, SwarmscopeError
+from swarmscope.model.labels import DEFAULT_TENANT
+from swarmscope.receivers.otlp.answers import UnsupportedMediaError, to_body, to_failure, to_response_message
+from swarmscope.receivers.otlp.export import ExportResult, OtlpMetrics
+from swarmscope.receivers.wire.decompression import (
+    SNAPPY,
+    SNAPPY_FRAMED,
+    UnsupportedEncodingError,
+    decompress,
+    parse_encoding,
+)
+from swarmscope.receivers.wire.request_body import read_body
+
+PATH = "/v1/metrics"
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+TENANT_HEADER = "x-scope-orgid"
+_MAX_TENANT_CHARACTERS = 150
+_LOG = logging.getLogger(__name__)
+
+Run = Callable[..., Awaitable[Any]]
+
+
+class RequestGate:
+    """Lets a bounded number of requests in at once; thread-safe."""
+
+    def __init__(self, max_requests: int, retry_after_s: float) -> None:
+        self._free = threading.Semaphore(max_requests)
+        self._retry_after_s = retry_after_s
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """While the context lives the request counts. Raises LimitExceededError when there are too many."""
+        if not self._free.acquire(blocking=False):
+            raise LimitExceededError(
+                "too many requests at once", limit="otlp.max_concurrent_requests", retry_after_s=self._retry_after_s
+            )
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
+def to_tenant(header: str | None) -> str:
+    """The tenant that a header names. Raises MalformedInputError for a name that is too long."""
+    if not header:
+        return DEFAULT_TENANT
+    if len(header) > _MAX_TENANT_CHARACTERS:
+        raise MalformedInputError(f"X-Scope-OrgID is longer than {_MAX_TENANT_CHARACTERS} characters")
+    return header
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type not in (PROTOBUF, JSON):
+        raise UnsupportedMediaError(f"Content-Type {content_type!r} is neither {PROTOBUF} nor {JSON}")
+    return media_type == JSON
+
+
+def _encoding_of(request: Request) -> str:
+    encoding = parse_encoding(request.headers.get("content-encoding"))
+    if encoding in (SNAPPY, SNAPPY_FRAMED):
+        raise UnsupportedEncodingError(f"Content-Encoding {encoding!r} is not part of OTLP")
+    return encoding
+
+
+class _MetricsEndpoint:
+    def __init__(self, metrics: OtlpMetrics, run: Run) -> None:
+        self._metrics = metrics
+        self._run = run
+        self._gate = RequestGate(metrics.settings.max_concurrent_requests, metrics.settings.retry_after_s)
+
+    async def post(self, request: Request) -> Response:
+        as_json = False
+        try:
+            as_json = _is_json(request.headers.get("content-type"))
+            encoding = _encoding_of(request)
+            tenant = to_tenant(request.headers.get(TENANT_HEADER))
+            with self._gate.passed():
+                body = await read_body(request, self._metrics.settings.max_body_bytes)
+                result = await self._run(self._export, body, encoding, as_json, tenant)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception as error:
+            return _to_error_response(error, as_json)
+        return Response(to_body(to_response_message(result), as_json=as_json), media_type=JSON if as_json else PROTOBUF)
+
+    def _export(self, body: bytes, encoding: str, as_json: bool, tenant: str) -> ExportResult:
+        raw = decompress(body, encoding, self._metrics.settings.max_body_bytes_decompressed)
+        return self._metrics.export_json(raw, tenant) if as_json else self._metrics.export(raw, tenant)
+
+
+def _to_error_response(error: Exception, as_json: bool) -> Response:
+    if not isinstance(error, SwarmscopeError):
+        _LOG.exception("an OTLP request failed")
+    failure = to_failure(error)
+    return Response(
+        to_body(failure.to_status(), as_json=as_json),
+        failure.http_status,
+        failure.to_retry_header(),
+        JSON if as_json else PROTOBUF,
+    )
+
+
+def http_routes(metrics: OtlpMetrics, run: Run) -> list[Route]:
+    """The endpoint, for any number of ports. `run(fn, *args)` runs fn in a bounded pool of worker threads."""
+    return [Route(PATH, _MetricsEndpoint(metrics, run).post, methods=["POST"])]

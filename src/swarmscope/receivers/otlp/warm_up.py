@@ -1,0 +1,62 @@
+"""Compile, or load from the cache, every kernel that this receiver uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+
+from swarmscope.model.metrics import UNKNOWN_SERIES
+from swarmscope.receivers.otlp.decode import MetricsDecoder
+from swarmscope.receivers.otlp.settings import OtlpSettings
+
+_DELTA, _CUMULATIVE = 1, 2
+
+
+class _EmptyIndex:
+    """An index that knows no series."""
+
+    seed = 1
+
+    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Nothing is known."""
+        return np.full(len(keys), UNKNOWN_SERIES, np.int64)
+
+
+def _to_request() -> bytes:
+    """One point of every kind and temporality."""
+    request: Any = metrics_service_pb2.ExportMetricsServiceRequest()
+    group = request.resource_metrics.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "warm-up"
+    metrics = group.scope_metrics.add().metrics
+    for temporality in (_DELTA, _CUMULATIVE):
+        total = metrics.add(name="sum").sum
+        total.aggregation_temporality, total.is_monotonic = temporality, True
+        point = total.data_points.add(start_time_unix_nano=1_000_000, time_unix_nano=2_000_000, as_int=1)
+        point.attributes.add(key="key").value.string_value = "value"
+        point.exemplars.add(time_unix_nano=2_000_000, as_double=1.0)
+        histogram = metrics.add(name="histogram").histogram
+        histogram.aggregation_temporality = temporality
+        histogram.data_points.add(
+            start_time_unix_nano=1_000_000, time_unix_nano=2_000_000, count=2, sum=1.0,
+            bucket_counts=[1, 1], explicit_bounds=[1.0],
+        )  # fmt: skip
+        exponential = metrics.add(name="exponential").exponential_histogram
+        exponential.aggregation_temporality = temporality
+        exponential.data_points.add(time_unix_nano=2_000_000, count=1, scale=9).positive.bucket_counts.append(1)
+    summary = metrics.add(name="summary").summary.data_points.add(time_unix_nano=2_000_000)
+    summary.quantile_values.add(quantile=0.5, value=1.0)
+    serialised: bytes = request.SerializeToString()
+    return serialised
+
+
+def warm_up() -> None:
+    """Decode one small request with either treatment of histograms."""
+    body = np.frombuffer(_to_request(), np.uint8)
+    for as_native in (False, True):
+        settings = OtlpSettings(convert_histograms_to_nhcb=as_native, zero_sample_at_start=True)
+        decoder = MetricsDecoder(settings, _EmptyIndex(), lambda: 0)
+        decoded = decoder.decode(body, "warm-up")
+        decoder.take_back(decoded)
