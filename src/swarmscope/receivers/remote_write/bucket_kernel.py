@@ -111,20 +111,25 @@ def expand_side(
 
 
 @njit(nogil=True, cache=True)
+def _check_custom(bounds: NDArray[np.float64], begin: Int, end: Int, positive: SideResult, row: Int) -> Int:
+    for entry in range(begin, end):
+        if not np.isfinite(bounds[entry]) or (entry > begin and bounds[entry] <= bounds[entry - 1]):
+            return BAD_BOUNDS
+    for entry in range(positive.offsets[row], positive.offsets[row + 1]):
+        if positive.bucket[entry] < 0 or positive.bucket[entry] > end - begin:
+            return INDEX_RANGE
+    return GOOD
+
+
+@njit(nogil=True, cache=True)
 def check_bounds(
-    offsets: NDArray[np.int64], bounds: NDArray[np.float64], positive: SideResult, verdict: NDArray[np.int64]
+    custom: NDArray[np.bool_],
+    offsets: NDArray[np.int64],
+    bounds: NDArray[np.float64],
+    positive: SideResult,
+    verdict: NDArray[np.int64],
 ) -> None:
     """Custom bounds ascend and are finite, and no bucket lies beyond the one that is open to +Inf."""
     for row in range(len(verdict)):
-        begin = offsets[row]
-        end = offsets[row + 1]
-        if verdict[row] != GOOD or (begin == end and positive.offsets[row] == positive.offsets[row + 1]):
-            continue
-        for entry in range(begin, end):
-            if not np.isfinite(bounds[entry]) or (entry > begin and bounds[entry] <= bounds[entry - 1]):
-                verdict[row] = BAD_BOUNDS
-                break
-        for entry in range(positive.offsets[row], positive.offsets[row + 1]):
-            if positive.bucket[entry] < 0 or positive.bucket[entry] > end - begin:
-                verdict[row] = INDEX_RANGE
-                break
+        if custom[row] and verdict[row] == GOOD:
+            verdict[row] = _check_custom(bounds, offsets[row], offsets[row + 1], positive, row)

@@ -48,7 +48,7 @@ def decode_histograms(scan: Scan) -> tuple[HistogramColumns, NDArray[np.int64]]:
     negative = _expand(scan, "negative", is_float, shift, shown)
     zero_count = np.where(is_float, table.floats("zero_count_float"), table.ints("zero_count_int").astype(np.float64))
     bounds = scan.values("Histogram", "custom_values")
-    check_bounds(bounds.offsets, np.ascontiguousarray(bounds.floats), positive, shown)
+    check_bounds(custom, bounds.offsets, np.ascontiguousarray(bounds.floats), positive, shown)
     has_extras = (zero_count != 0) | (negative.offsets[1:] > negative.offsets[:-1])
     shown[(shown == GOOD) & custom & has_extras] = CUSTOM_EXTRAS
     count = _counts(table, is_float)
