@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.receivers.scrape.fakes import RecordingSink, WallClock
-
 from swarmscope.receivers.scrape import ScrapeManager, load_scrape_config
+from tests.receivers.scrape.fakes import RecordingSink, WallClock
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -6,13 +6,13 @@ import asyncio
 import gzip
 
 import pytest
-from tests.receivers.scrape.fakes import RecordingSink, is_stale
-from tests.receivers.scrape.served_target import Target, job_for, scraping, serving, until
 
 from swarmscope import __version__
 from swarmscope.model.contracts import Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.receivers.scrape import load_scrape_config, warm_up
+from tests.receivers.scrape.fakes import RecordingSink, is_stale
+from tests.receivers.scrape.served_target import Target, job_for, scraping, serving, until
 
 FIVE = b'# HELP a_total Some\n# TYPE a_total counter\na_total{x="1"} 5\na_total{x="2",job="own"} 6\nb 7\nb2 8\nb3 9\n'
 
@@ -90,13 +90,13 @@ def test_vanished_series_and_failed_scrapes_go_stale():
             target.status = 500
             await until(lambda: is_stale(sink.last("a")))
             assert sink.last("up", job="j") == 0
+            await until(lambda: "500" in last_error(manager))
             assert manager.targets().active[0].health == "down"
-            assert "500" in manager.targets().active[0].last_error
             target.status = 200
             await until(lambda: sink.last("a") == 1)
             target.body = b"a 1\nbad line\n"
             await until(lambda: is_stale(sink.last("a")))
-            assert manager.targets().active[0].last_error.startswith("line 2: ")
+            await until(lambda: last_error(manager).startswith("line 2: "))
             assert sink.last("scrape_timeout_seconds", job="j") == 0.25
             assert sink.last("scrape_body_size_bytes", job="j") == 13
             assert sink.last("scrape_sample_limit", job="j") == 0

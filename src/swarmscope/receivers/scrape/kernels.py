@@ -15,7 +15,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.receivers.scrape.number_kernel import EXACT, INEXACT, INVALID, parse_integer, parse_number
-from swarmscope.receivers.scrape.series_hash import hash_bytes
+from swarmscope.receivers.scrape.series_hash import secrets_of
+from swarmscope.receivers.wire.key_hash import combine_hashes, hash_span, to_tuple
+from swarmscope.receivers.wire.memory import address_of
 
 SPACE, TAB, NEWLINE, HASH, QUOTE, BACKSLASH, OPEN, CLOSE = 32, 9, 10, 35, 34, 92, 123, 125
 NO_TIMESTAMP = -(2**63)
@@ -59,17 +61,19 @@ class Columns(NamedTuple):
     exemplar_value: NDArray[np.float64]  # [n]
     exemplar_ts_ms: NDArray[np.int64]  # [n]
     slow: NDArray[np.int64]  # [4 n, 4] what (0 value, 1 time, 2 exemplar value, 3 exemplar time), where, start, end
-    notes_hash: NDArray[np.uint64]  # [1]
+    notes_hash: NDArray[np.uint64]  # [1] of all notes' lines
+    secrets: NDArray[np.uint64]  # [4] of the key hash
 
 
-def allocate(n_lines: int) -> Columns:
-    """Columns for a body of `n_lines` lines."""
+def allocate(n_lines: int, seed: int) -> Columns:
+    """Columns for a body of `n_lines` lines whose series are hashed under `seed`."""
     i64 = np.int64
     return Columns(
         np.array([0, 0, 0, 0, -1, 0], i64), np.empty(n_lines, np.uint64), np.empty(n_lines, i64),
         np.empty(n_lines, i64), np.empty(n_lines), np.empty(n_lines, i64), np.empty(n_lines, i64),
         np.empty((n_lines, 5), i64), np.empty((n_lines, 3), i64), np.empty(n_lines), np.empty(n_lines, i64),
         np.empty((4 * n_lines, 4), i64), np.zeros(1, np.uint64),
+        secrets_of(seed),
     )  # fmt: skip
 
 
@@ -230,9 +234,7 @@ def _scan_tail_openmetrics(columns: Columns, body: NDArray[np.uint8], position: 
 
 
 @njit(nogil=True, cache=True)
-def _scan_sample(
-    columns: Columns, body: NDArray[np.uint8], position: int, end: int, openmetrics: bool, seed: np.uint64
-) -> int:
+def _scan_sample(columns: Columns, body: NDArray[np.uint8], position: int, end: int, openmetrics: bool) -> int:
     """Read one sample line [position, end); a fault's number or 0."""
     row = columns.counter[0]
     start = position
@@ -269,7 +271,7 @@ def _scan_sample(
     if fault != 0:
         return fault
     columns.series_start[row], columns.series_end[row] = start, series_end
-    columns.key[row] = hash_bytes(body, start, series_end, seed)
+    columns.key[row] = hash_span(address_of(body), start, series_end - start, to_tuple(columns.secrets))
     columns.note[row] = columns.counter[4]
     columns.counter[0] = row + 1
     return _OK
@@ -322,7 +324,9 @@ def _scan_note(columns: Columns, body: NDArray[np.uint8], position: int, end: in
     if kind == 1:
         columns.counter[4] = slot
     columns.counter[1] = slot + 1
-    columns.notes_hash[0] = hash_bytes(body, line, end, columns.notes_hash[0])
+    secrets = to_tuple(columns.secrets)
+    digest = hash_span(address_of(body), line, end - line, secrets)
+    columns.notes_hash[0] = combine_hashes(columns.notes_hash[0], digest, secrets)
     return _OK
 
 
@@ -335,7 +339,7 @@ def _line_end(body: NDArray[np.uint8], position: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def scan_exposition(columns: Columns, body: NDArray[np.uint8], openmetrics: bool, seed: np.uint64) -> tuple[int, int]:
+def scan_exposition(columns: Columns, body: NDArray[np.uint8], openmetrics: bool) -> tuple[int, int]:
     """Fill `columns` from `body`; returns (fault, position of the faulty line's begin), fault 0 when all is well."""
     position = 0
     size = len(body)
@@ -349,7 +353,7 @@ def scan_exposition(columns: Columns, body: NDArray[np.uint8], openmetrics: bool
         elif body[start] == 35:
             fault = _scan_note(columns, body, start, end, openmetrics)
         else:
-            fault = _scan_sample(columns, body, start, end, openmetrics, seed)
+            fault = _scan_sample(columns, body, start, end, openmetrics)
         if fault != 0:
             return fault, position
         position = end + 1
@@ -366,4 +370,4 @@ def warm_up() -> None:
     """Compile the kernels, or load them from the cache on disk."""
     for text, openmetrics in ((_WARM_TEXT, False), (_WARM_OPENMETRICS, True)):
         body = np.frombuffer(text, np.uint8)
-        scan_exposition(allocate(int(count_lines(body))), body, openmetrics, np.uint64(1))
+        scan_exposition(allocate(int(count_lines(body)), 1), body, openmetrics)

@@ -6,7 +6,7 @@ import numpy as np
 
 from swarmscope.receivers.scrape.exposition import ExposedExemplars, Exposition, Family
 from swarmscope.receivers.scrape.histogram_rows import HistogramRow, to_columns
-from swarmscope.receivers.scrape.series_hash import hash_bytes
+from swarmscope.receivers.scrape.series_hash import hash_ranges
 
 
 class TextBuffer:
@@ -67,11 +67,10 @@ class ExpositionBuilder:
         buffer = np.frombuffer(self._text.content(), np.uint8)
         places = [(begin, end, family, ts_ms) for begin, end, family, _, ts_ms in self._samples] + self._histograms
         table = np.array(places, np.int64).reshape(len(places), 4)
-        keys = [hash_bytes(buffer, begin, end, np.uint64(seed)) for begin, end, _, _ in places]
         shifted = [(row + n, begin, end, value, ts) for row, begin, end, value, ts in self._histogram_exemplars]
         return Exposition(
             buffer=buffer,
-            key=np.array(keys, np.uint64),
+            key=hash_ranges(buffer, table[:, 0].copy(), table[:, 1].copy(), seed),
             series_start=table[:, 0].copy(),
             series_end=table[:, 1].copy(),
             family=table[:, 2].copy(),

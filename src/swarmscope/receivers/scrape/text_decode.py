@@ -57,8 +57,8 @@ def decode_text(
     Raises ExpositionError with the line's number where the body is malformed; labels inside braces are checked by
     whoever decodes them.
     """
-    columns = allocate(int(count_lines(body)))
-    fault, position = scan_exposition(columns, body, openmetrics, np.uint64(seed))
+    columns = allocate(int(count_lines(body)), seed)
+    fault, position = scan_exposition(columns, body, openmetrics)
     if fault:
         raise ExpositionError(describe_fault(body, Fault(fault), position))
     _fill_slow(columns, body)
