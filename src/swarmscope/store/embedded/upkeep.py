@@ -68,6 +68,7 @@ class Upkeep:
                 refs = columns["ref"].astype(np.int64)
                 lowest, highest = columns["lowest"].astype(np.int64), columns["highest"].astype(np.int64)
                 self._catalogue.set_time_ranges(refs, lowest, highest)
+        self._catalogue.finish_time_ranges()
 
     def _retire_idle(self) -> None:
         self._catalogue.refresh_active(self._clock.now_ns() // _NS_PER_MS)
