@@ -24,7 +24,7 @@ class Grouped(NamedTuple):
     group: NDArray[np.int64]  # [n_series]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def sum_groups(cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int) -> None:
     """Compensated sums and counts [n_groups, n_steps] of steps [first, past)."""
     n = len(cells.group)
@@ -56,7 +56,7 @@ def sum_groups(cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.i
             totals[g, first + t] += carries[g, t]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def mean_groups(cells: Grouped, means: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int) -> bool:
     """Means; false where a sum overflowed, and then `incremental_means` must redo them."""
     n = len(cells.group)
@@ -92,7 +92,7 @@ def mean_groups(cells: Grouped, means: NDArray[np.float64], counts: NDArray[np.i
     return finite
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def incremental_means(
     cells: Grouped, means: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int
 ) -> None:
@@ -133,7 +133,7 @@ def incremental_means(
                 means[g, t] = total[g] / seen[g] + carry[g] / seen[g]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def extreme_groups(
     cells: Grouped, best: NDArray[np.float64], counts: NDArray[np.int64], largest: bool, first: int, past: int
 ) -> None:
@@ -154,7 +154,7 @@ def extreme_groups(
             count[t] += here[t]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def count_groups(cells: Grouped, counts: NDArray[np.int64], first: int, past: int) -> None:
     """How many series are present."""
     for i in range(len(cells.group)):
@@ -164,7 +164,7 @@ def count_groups(cells: Grouped, counts: NDArray[np.int64], first: int, past: in
             count[t] += here[t]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def variance_groups(
     cells: Grouped, squares: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int
 ) -> None:

@@ -81,7 +81,7 @@ def _sides(matching: VectorMatching, lhs: Frame, rhs: Frame) -> _Sides:
     return _Sides(lhs, rhs, group[: lhs.n_series], group[lhs.n_series :], len(first))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def any_of_group(group: NDArray[np.int64], present: NDArray[np.bool_], n_groups: int) -> NDArray[np.bool_]:
     """Where any series of a group is present [n_groups, n_steps]."""
     found = np.zeros((n_groups, present.shape[1]), np.bool_)

@@ -11,7 +11,7 @@ from swarmscope.model.staleness import STALE_BITS
 _STALE = np.uint64(STALE_BITS)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def latest_samples(
     offsets: NDArray[np.int64],
     ts: NDArray[np.int64],
@@ -36,7 +36,7 @@ def latest_samples(
                 newest[i, step] = -1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def gather_latest(
     offsets: NDArray[np.int64],
     ts: NDArray[np.int64],
@@ -64,7 +64,7 @@ def gather_latest(
                 present[i, step] = True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def drop_stale(
     offsets: NDArray[np.int64], ts: NDArray[np.int64], bits: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
@@ -84,13 +84,13 @@ def drop_stale(
     return new_offsets, new_ts[:kept], new_bits[:kept]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def has_stale(bits: NDArray[np.uint64]) -> bool:
     """Whether any value is a staleness marker."""
     return bool(np.any(bits == _STALE))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def cells_to_columns(
     values: NDArray[np.float64], present: NDArray[np.bool_], times: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from swarmscope.query.promql.aggregate_kernels import Grouped
 _BLOCK = 16  # steps gathered at once: two cache lines of each row, so a row is touched once per block
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _select(v: NDArray[np.float64], n: int, k: int) -> None:
     """Reorder v[:n] (no NaN) so that v[k] is the k-th smallest, nothing before it larger, nothing after smaller."""
     lo = 0
@@ -47,7 +47,7 @@ def _select(v: NDArray[np.float64], n: int, k: int) -> None:
             return
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quantile(q: float, v: NDArray[np.float64], n_numbers: int, n_nan: int) -> float:
     """Quantile of v[:n_numbers] and so many NaN, which sort first. Reorders v."""
     n = n_numbers + n_nan
@@ -75,7 +75,7 @@ def _quantile(q: float, v: NDArray[np.float64], n_numbers: int, n_nan: int) -> f
     return float(low * (1.0 - weight) + high * weight)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def quantile_groups(
     cells: Grouped,
     members: tuple[NDArray[np.int64], NDArray[np.int64]],

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from swarmscope.query.promql.aggregate_kernels import Grouped
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _below(a: float, b: float, sign: float) -> bool:
     """The heap's order: NaN first, then by value (by falling value for sign -1)."""
     return math.isnan(a) or sign * a < sign * b
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sift_up(heap: NDArray[np.int64], column: NDArray[np.float64], sign: float, at: int) -> None:
     while at > 0:
         parent = (at - 1) // 2
@@ -27,7 +27,7 @@ def _sift_up(heap: NDArray[np.int64], column: NDArray[np.float64], sign: float, 
         at = parent
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sift_down(heap: NDArray[np.int64], column: NDArray[np.float64], sign: float, size: int) -> None:
     at = 0
     while True:
@@ -42,7 +42,7 @@ def _sift_down(heap: NDArray[np.int64], column: NDArray[np.float64], sign: float
         at = child
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sort_best_first(heap: NDArray[np.int64], column: NDArray[np.float64], sign: float, size: int) -> None:
     """Stable insertion sort, best first, NaN last."""
     for i in range(1, size):
@@ -56,7 +56,7 @@ def _sort_best_first(heap: NDArray[np.int64], column: NDArray[np.float64], sign:
             j -= 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def select_best(
     cells: Grouped,
     members: tuple[NDArray[np.int64], NDArray[np.int64]],
@@ -105,7 +105,7 @@ def select_best(
     return ranked[:n_ranked].copy()
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def select_first(
     cells: Grouped,
     members: tuple[NDArray[np.int64], NDArray[np.int64]],

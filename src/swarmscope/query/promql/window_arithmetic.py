@@ -16,7 +16,7 @@ _Floats = NDArray[np.float64]
 _Times = NDArray[np.int64]
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def kahan_add(value: float, total: float, carry: float) -> tuple[float, float]:
     """One step of Neumaier's summation: (new total, new carry). An infinite total has no carry."""
     new = total + value
@@ -29,7 +29,7 @@ def kahan_add(value: float, total: float, carry: float) -> tuple[float, float]:
     return new, carry
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def window_sum(v: _Floats, lo: int, hi: int) -> float:
     """Sum of the window."""
     total = 0.0
@@ -41,7 +41,7 @@ def window_sum(v: _Floats, lo: int, hi: int) -> float:
     return total + carry
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def window_mean(v: _Floats, lo: int, hi: int) -> float:
     """Mean of the window; falls back to a running mean where the sum would overflow."""
     total = v[lo]
@@ -67,7 +67,7 @@ def window_mean(v: _Floats, lo: int, hi: int) -> float:
     return float(total / count + carry / count)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def window_variance(v: _Floats, lo: int, hi: int) -> float:
     """Population variance of the window (Welford's method with compensated sums)."""
     count = 0.0
@@ -83,7 +83,7 @@ def window_variance(v: _Floats, lo: int, hi: int) -> float:
     return (squares + squares_carry) / count
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def quantile_of_sorted(q: float, ordered: _Floats) -> float:
     """Quantile of ascending values (NaN first), linear between neighbours."""
     n = len(ordered)
@@ -100,7 +100,7 @@ def quantile_of_sorted(q: float, ordered: _Floats) -> float:
     return float(ordered[int(lower)] * (1.0 - weight) + ordered[int(upper)] * weight)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def sort_nan_first(values: _Floats) -> _Floats:
     """Ascending, NaN before all numbers, as Prometheus orders values."""
     ordered = np.sort(values)  # NumPy puts NaN last
@@ -114,14 +114,14 @@ def sort_nan_first(values: _Floats) -> _Floats:
     return np.concatenate((ordered[len(ordered) - n_nan :], ordered[: len(ordered) - n_nan]))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def window_deviation(v: _Floats, lo: int, hi: int) -> float:
     """Median absolute deviation of the window."""
     median = quantile_of_sorted(0.5, sort_nan_first(v[lo:hi]))
     return quantile_of_sorted(0.5, sort_nan_first(np.abs(v[lo:hi] - median)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def linear_regression(ts: _Times, v: _Floats, lo: int, hi: int, origin_ms: int) -> tuple[float, float]:
     """(slope per second, value at the origin) of the least-squares line."""
     n = 0.0
@@ -151,7 +151,7 @@ def linear_regression(ts: _Times, v: _Floats, lo: int, hi: int, origin_ms: int) 
     return slope, sum_y / n - slope * sum_x / n
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def double_smoothing(v: _Floats, lo: int, hi: int, smoothing: float, trend: float) -> float:
     """Holt's linear exponential smoothing; https://en.wikipedia.org/wiki/Exponential_smoothing."""
     before = 0.0
@@ -167,7 +167,7 @@ def double_smoothing(v: _Floats, lo: int, hi: int, smoothing: float, trend: floa
     return float(now)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def count_changes(v: _Floats, lo: int, hi: int) -> float:
     """How often neighbours differ; NaN equals NaN here."""
     found = 0
@@ -177,7 +177,7 @@ def count_changes(v: _Floats, lo: int, hi: int) -> float:
     return float(found)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def count_resets(v: _Floats, lo: int, hi: int) -> float:
     """How often a value is below the one before it."""
     found = 0
@@ -187,7 +187,7 @@ def count_resets(v: _Floats, lo: int, hi: int) -> float:
     return float(found)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def index_of_maximum(v: _Floats, lo: int, hi: int, last_wins: bool) -> int:
     """Where the largest value is; NaN loses against every number."""
     best = lo
@@ -197,7 +197,7 @@ def index_of_maximum(v: _Floats, lo: int, hi: int, last_wins: bool) -> int:
     return best
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def index_of_minimum(v: _Floats, lo: int, hi: int, last_wins: bool) -> int:
     """Where the smallest value is; NaN loses against every number."""
     best = lo

@@ -14,7 +14,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.query.promql import window_arithmetic as arithmetic
 from swarmscope.query.promql.window_arithmetic import (
     count_changes,
     count_resets,
@@ -30,7 +29,8 @@ from swarmscope.query.promql.window_arithmetic import (
     window_variance,
 )
 
-__all__ = ["Output", "RateKind", "WindowOp", "Windows", "arithmetic", "rate_windows", "reduce_windows"]
+_Floats = NDArray[np.float64]
+_Times = NDArray[np.int64]
 
 
 class Windows(NamedTuple):
@@ -93,83 +93,86 @@ _SUM, _MEAN, _MIN, _MAX, _COUNT, _LAST, _FIRST, _STDDEV, _STDVAR, _QUANTILE, _MA
 _TS_FIRST, _TS_LAST, _TS_MAX, _TS_MIN, _CHANGES, _RESETS, _IDELTA, _IRATE, _DERIV, _PREDICT, _SMOOTH = range(12, 23)
 
 
-@njit(nogil=True, cache=True)
-def _last_pair(w: Windows, hi: int, is_rate: bool) -> float:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _last_pair(ts: _Times, v: _Floats, hi: int, is_rate: bool) -> float:
     """idelta and irate: the last two samples."""
-    last = w.v[hi - 1]
-    before = w.v[hi - 2]
+    last = v[hi - 1]
+    before = v[hi - 2]
     if not is_rate:
         return float(last - before)
     grown = last if last < before else last - before
-    return float(grown / (float(w.ts[hi - 1] - w.ts[hi - 2]) / 1000.0))
+    return float(grown / (float(ts[hi - 1] - ts[hi - 2]) / 1000.0))
 
 
-@njit(nogil=True, cache=True)
-def _statistic(op: int, w: Windows, lo: int, hi: int, q: float) -> float:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _statistic(op: int, v: _Floats, lo: int, hi: int, q: float) -> float:
     if op == _STDDEV:
-        return math.sqrt(window_variance(w.v, lo, hi))
+        return math.sqrt(window_variance(v, lo, hi))
     if op == _STDVAR:
-        return window_variance(w.v, lo, hi)
+        return window_variance(v, lo, hi)
     if op == _QUANTILE:
-        return quantile_of_sorted(q, sort_nan_first(w.v[lo:hi]))
-    return window_deviation(w.v, lo, hi)
+        return quantile_of_sorted(q, sort_nan_first(v[lo:hi]))
+    return window_deviation(v, lo, hi)
 
 
-@njit(nogil=True, cache=True)
-def _time_of(op: int, w: Windows, lo: int, hi: int) -> float:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _time_of(op: int, ts: _Times, v: _Floats, lo: int, hi: int) -> float:
     if op == _TS_FIRST:
-        return float(w.ts[lo]) / 1000.0
+        return float(ts[lo]) / 1000.0
     if op == _TS_LAST:
-        return float(w.ts[hi - 1]) / 1000.0
+        return float(ts[hi - 1]) / 1000.0
     if op == _TS_MAX:
-        return float(w.ts[index_of_maximum(w.v, lo, hi, True)]) / 1000.0
-    return float(w.ts[index_of_minimum(w.v, lo, hi, True)]) / 1000.0
+        return float(ts[index_of_maximum(v, lo, hi, True)]) / 1000.0
+    return float(ts[index_of_minimum(v, lo, hi, True)]) / 1000.0
 
 
-@njit(nogil=True, cache=True)
-def _trend(op: int, w: Windows, lo: int, hi: int, step: int) -> float:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _trend(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int, int], p: tuple[float, float]) -> float:
+    """`bounds` is (first, past, end of the window in ms), `p` are the scalar parameters."""
+    lo, hi, end = bounds
     if op in (_IDELTA, _IRATE):
-        return _last_pair(w, hi, op == _IRATE)
+        return _last_pair(ts, v, hi, op == _IRATE)
     if op == _DERIV:
-        return linear_regression(w.ts, w.v, lo, hi, w.ts[lo])[0]
+        return linear_regression(ts, v, lo, hi, ts[lo])[0]
     if op == _PREDICT:
-        slope, at_origin = linear_regression(w.ts, w.v, lo, hi, w.ends[step])
-        return float(slope * w.p0[step] + at_origin)
-    return double_smoothing(w.v, lo, hi, w.p0[step], w.p1[step])
+        slope, at_origin = linear_regression(ts, v, lo, hi, end)
+        return float(slope * p[0] + at_origin)
+    return double_smoothing(v, lo, hi, p[0], p[1])
 
 
-@njit(nogil=True, cache=True)
-def _window_value(op: int, w: Windows, lo: int, hi: int, step: int) -> float:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int, int], p: tuple[float, float]) -> float:
     """The value of a window that has enough samples."""
+    lo, hi, _ = bounds
     if op == _SUM:
-        return window_sum(w.v, lo, hi)
+        return window_sum(v, lo, hi)
     if op == _MEAN:
-        return window_mean(w.v, lo, hi)
+        return window_mean(v, lo, hi)
     if op == _MIN:
-        return float(w.v[index_of_minimum(w.v, lo, hi, False)])
+        return float(v[index_of_minimum(v, lo, hi, False)])
     if op == _MAX:
-        return float(w.v[index_of_maximum(w.v, lo, hi, False)])
+        return float(v[index_of_maximum(v, lo, hi, False)])
     if op == _COUNT:
         return float(hi - lo)
     if op == _LAST:
-        return float(w.v[hi - 1])
+        return float(v[hi - 1])
     if op == _FIRST:
-        return float(w.v[lo])
+        return float(v[lo])
     if op == _PRESENT:
         return 1.0
     if op == _CHANGES:
-        return count_changes(w.v, lo, hi)
+        return count_changes(v, lo, hi)
     if op == _RESETS:
-        return count_resets(w.v, lo, hi)
+        return count_resets(v, lo, hi)
     if op <= _MAD:
-        return _statistic(op, w, lo, hi, w.p0[step])
+        return _statistic(op, v, lo, hi, p[0])
     if op <= _TS_MIN:
-        return _time_of(op, w, lo, hi)
-    return _trend(op, w, lo, hi, step)
+        return _time_of(op, ts, v, lo, hi)
+    return _trend(op, ts, v, bounds, p)
 
 
-@njit(nogil=True, cache=True)
-def _prefix_sums(v: NDArray[np.float64], a: int, b: int, sums: NDArray[np.float64]) -> bool:
+@njit(nogil=True, cache=True, error_model="numpy")
+def _prefix_sums(v: _Floats, a: int, b: int, sums: _Floats) -> bool:
     """Fill sums[j] = v[a] + … + v[a + j - 1] and say whether every partial sum is exact.
 
     Integers whose magnitudes add up to less than 2**53 sum without rounding in any order, so differences of
@@ -188,101 +191,114 @@ def _prefix_sums(v: NDArray[np.float64], a: int, b: int, sums: NDArray[np.float6
     return size < 9007199254740992.0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
+def _longest(offsets: _Times, first: int, past: int) -> int:
+    longest = 1
+    for i in range(first, past):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    return longest
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def reduce_windows(op: int, w: Windows, out: Output, first: int, past: int) -> None:
     """Apply one `WindowOp` to rows [first, past)."""
+    # Locals: an array read through a tuple counts references at every access.
+    offsets, ts, v, ends, range_ms, p0, p1 = w
+    values, present = out
     needed = 2 if op >= _IDELTA else 1
-    n_steps = len(w.ends)
-    longest = 0
+    sums = np.empty(_longest(offsets, first, past) + 1, np.float64)
     for i in range(first, past):
-        longest = max(longest, w.offsets[i + 1] - w.offsets[i])
-    sums = np.empty(longest + 1, np.float64)
-    for i in range(first, past):
-        a = w.offsets[i]
-        b = w.offsets[i + 1]
-        exact = op in (_SUM, _MEAN) and b > a and _prefix_sums(w.v, a, b, sums)
+        a = offsets[i]
+        b = offsets[i + 1]
+        exact = op in (_SUM, _MEAN) and b > a and _prefix_sums(v, a, b, sums)
         lo = a
         hi = a
-        for step in range(n_steps):
-            end = w.ends[step]
-            while hi < b and w.ts[hi] <= end:
+        for step in range(len(ends)):
+            end = ends[step]
+            while hi < b and ts[hi] <= end:
                 hi += 1
-            start = end - w.range_ms
-            while lo < hi and w.ts[lo] <= start:
+            start = end - range_ms
+            while lo < hi and ts[lo] <= start:
                 lo += 1
             if hi - lo < needed:
                 continue
             if exact:
                 total = sums[hi - a] - sums[lo - a]
-                out.values[i, step] = total if op == _SUM else total / (hi - lo)
+                values[i, step] = total if op == _SUM else total / (hi - lo)
             else:
-                out.values[i, step] = _window_value(op, w, lo, hi, step)
-            out.present[i, step] = True
+                values[i, step] = _window_value(op, ts, v, (lo, hi, end), (p0[step], p1[step]))
+            present[i, step] = True
 
 
-@njit(nogil=True, cache=True)
-def _extrapolated(w: Windows, lo: int, hi: int, end: int, grown: float, kind: int) -> float:
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _extrapolated(
+    times: tuple[int, int, int, int], first: float, grown: float, n_samples: int, kind: tuple[int, float]
+) -> float:
     """Stretch what was seen between the first and last sample to the whole range.
 
     A boundary is reached when a sample lies within 1.1 mean intervals of it, else half an interval is
-    added; a counter is never stretched to below zero.
+    added; a counter is never stretched to below zero. `times` is (range's start, first, last, range's end).
     """
-    to_start = float(w.ts[lo] - (end - w.range_ms)) / 1000.0
-    to_end = float(end - w.ts[hi - 1]) / 1000.0
-    sampled = float(w.ts[hi - 1] - w.ts[lo]) / 1000.0
-    mean_interval = sampled / float(hi - 1 - lo)
+    to_start = float(times[1] - times[0]) / 1000.0
+    to_end = float(times[3] - times[2]) / 1000.0
+    sampled = float(times[2] - times[1]) / 1000.0
+    mean_interval = sampled / float(n_samples - 1)
     threshold = mean_interval * 1.1
     if to_start >= threshold:
         to_start = mean_interval / 2.0
-    if kind != 0:
-        first = w.v[lo]
-        if grown > 0.0 and first >= 0.0:
-            to_zero = sampled * (first / grown)
-            if to_zero < to_start:  # not min(): false for NaN
-                to_start = to_zero
+    if kind[0] != 0 and grown > 0.0 and first >= 0.0:
+        to_zero = sampled * (first / grown)
+        if to_zero < to_start:  # not min(): false for NaN
+            to_start = to_zero
     if to_end >= threshold:
         to_end = mean_interval / 2.0
     factor = (sampled + to_start + to_end) / sampled
-    if kind == 2:
-        factor /= w.p0[0]
+    if kind[0] == 2:
+        factor /= kind[1]
     return grown * factor
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
+def _find_resets(v: _Floats, a: int, b: int, resets: _Times) -> int:
+    """Fill `resets` with the positions in [a, b) whose value is below the one before; how many."""
+    n_resets = 0
+    for j in range(a + 1, b):
+        if v[j] < v[j - 1]:
+            resets[n_resets] = j
+            n_resets += 1
+    return n_resets
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def rate_windows(kind: int, w: Windows, out: Output, first: int, past: int) -> None:
     """delta, increase and rate for rows [first, past); p0[0] is the range in seconds."""
-    n_steps = len(w.ends)
-    longest = 1
+    offsets, ts, v, ends, range_ms, p0, _ = w
+    values, present = out
+    range_s = p0[0]
+    resets = np.empty(_longest(offsets, first, past), np.int64)
     for i in range(first, past):
-        longest = max(longest, w.offsets[i + 1] - w.offsets[i])
-    resets = np.empty(longest, np.int64)
-    for i in range(first, past):
-        a = w.offsets[i]
-        b = w.offsets[i + 1]
-        n_resets = 0
-        if kind != 0:
-            for j in range(a + 1, b):
-                if w.v[j] < w.v[j - 1]:
-                    resets[n_resets] = j
-                    n_resets += 1
+        a = offsets[i]
+        b = offsets[i + 1]
+        n_resets = _find_resets(v, a, b, resets) if kind != 0 else 0
         lo = a
         hi = a
         reset = 0
-        for step in range(n_steps):
-            end = w.ends[step]
-            while hi < b and w.ts[hi] <= end:
+        for step in range(len(ends)):
+            end = ends[step]
+            while hi < b and ts[hi] <= end:
                 hi += 1
-            start = end - w.range_ms
-            while lo < hi and w.ts[lo] <= start:
+            start = end - range_ms
+            while lo < hi and ts[lo] <= start:
                 lo += 1
             if hi - lo < 2:
                 continue
-            grown = w.v[hi - 1] - w.v[lo]
+            grown = v[hi - 1] - v[lo]
             while reset < n_resets and resets[reset] <= lo:
                 reset += 1
             following = reset
             while following < n_resets and resets[following] < hi:
-                grown += w.v[resets[following] - 1]
+                grown += v[resets[following] - 1]
                 following += 1
-            out.values[i, step] = _extrapolated(w, lo, hi, end, grown, kind)
-            out.present[i, step] = True
+            times = (start, ts[lo], ts[hi - 1], end)
+            values[i, step] = _extrapolated(times, v[lo], grown, hi - lo, (kind, range_s))
+            present[i, step] = True
