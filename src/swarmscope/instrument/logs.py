@@ -14,7 +14,7 @@ from typing import IO
 
 _BUILT_IN_FIELDS = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
 # These say on INFO what is already in our own metrics or meant for their own developers.
-_TALKATIVE = ("httpx", "httpcore", "uvicorn.access", "numba", "asyncio", "urllib3")
+_TALKATIVE = ("httpx", "httpcore", "uvicorn", "numba", "asyncio", "urllib3")
 
 
 class LogFormat(StrEnum):
@@ -76,6 +76,5 @@ def configure_logging(level: LogLevel, line_format: LogFormat, stream: IO[str] |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    quiet = logging.DEBUG if level is LogLevel.DEBUG else logging.WARNING
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(max(quiet, logging.INFO))
+        logging.getLogger(name).setLevel(logging.INFO if level is LogLevel.DEBUG else logging.WARNING)

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
+# A counter starts with the process, whose start time is told once: a `_created` series for each would double them.
+disable_created_metrics()
 REGISTRY = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 
@@ -74,18 +76,16 @@ QUERY_DURATION_S = _histogram(
     _LATENCY_BUCKETS_S,
 )
 QUERIES = _counter("swarmscope_queries_total", "Answered requests of the read path.", ("endpoint", "status"))
-QUERIES_IN_FLIGHT = _gauge("swarmscope_queries_in_flight", "Requests of the read path being worked on.")
+QUERIES_IN_FLIGHT = _gauge("swarmscope_queries_in_flight", "PromQL queries that are being evaluated.")
 
-ACTIVE_SERIES = _gauge("swarmscope_active_series", "Series in the catalogue.")
-CATALOGUE_SYMBOLS = _gauge("swarmscope_catalogue_symbols", "Distinct label names and values in the catalogue.")
+ACTIVE_SERIES = _gauge("swarmscope_active_series", "Series that had samples lately; what the limits count.")
+CATALOGUE_SERIES = _gauge("swarmscope_catalogue_series", "Series in the catalogue, active or not.")
 CATALOGUE_BYTES = _gauge("swarmscope_catalogue_bytes", "Memory that the catalogue's columns take.")
 STORE_BYTES = _gauge("swarmscope_store_bytes", "Bytes on disk of active parts.", ("table",))
 STORE_ROWS = _gauge("swarmscope_store_rows", "Rows in active parts.", ("table",))
 STORE_PARTS = _gauge("swarmscope_store_parts", "Active parts.", ("table",))
 
-SCRAPE_TARGETS = _gauge("swarmscope_scrape_targets", "Targets that are being scraped.")
-SCRAPES = _counter("swarmscope_scrapes_total", "Scrapes, by whether they succeeded.", ("outcome",))
-SCRAPE_DURATION_S = _histogram("swarmscope_scrape_duration_seconds", "Time of one scrape.", (), _LATENCY_BUCKETS_S)
+SCRAPE_TARGETS = _gauge("swarmscope_scrape_targets", "Targets that are scraped, by their health.", ("health",))
 
 _before_exposition: list[Callable[[], None]] = []
 _exposition_lock = threading.Lock()

@@ -78,6 +78,13 @@ class _Canvas:
         return pictures
 
 
+def _digits(low: float, high: float) -> int:
+    """Significant digits that tell the marks of an axis apart."""
+    if high <= low:
+        return 6
+    return min(max(4, 3 + math.ceil(math.log10(max(abs(low), abs(high)) / (high - low)))), 15)
+
+
 def print_chart(answer: Answer, console: Console) -> None:
     """Plot every series over time, with axes and a legend. Values that are not finite leave a gap."""
     shown = [(series.name, points) for series in answer.series if (points := _numbers(series))]
@@ -88,9 +95,10 @@ def print_chart(answer: Answer, console: Console) -> None:
     every = [point for _, points in shown for point in points]
     low = (min(when for when, _ in every), min(value for _, value in every))
     high = (max(when for when, _ in every), max(value for _, value in every))
-    marks = {0: f"{high[1]:.4g}", _HEIGHT - 1: f"{low[1]:.4g}"}
+    digits = _digits(low[1], high[1])
+    marks = {0: f"{high[1]:.{digits}g}", _HEIGHT - 1: f"{low[1]:.{digits}g}"}
     if high[1] > low[1]:
-        marks[_HEIGHT // 2] = f"{low[1] + (high[1] - low[1]) * (1 - (_HEIGHT // 2) / (_HEIGHT - 1)):.4g}"
+        marks[_HEIGHT // 2] = f"{low[1] + (high[1] - low[1]) * (1 - (_HEIGHT // 2) / (_HEIGHT - 1)):.{digits}g}"
     margin = max(map(len, marks.values()))
     width = max(min(console.width, _MAX_WIDTH) - margin - 3, 10)
     canvas = _Canvas(width, low, high)
@@ -99,7 +107,7 @@ def print_chart(answer: Answer, console: Console) -> None:
     for number, line in enumerate(canvas.lines()):
         console.print(Text(f"{marks.get(number, ''):>{margin}} ┤").append_text(line), no_wrap=True)
     console.print(Text(f"{'':>{margin}} └{'─' * width}"), no_wrap=True)
-    left, right = spell_time(low[0]), spell_time(high[0])
+    left, right = spell_time(round(low[0])), spell_time(round(high[0]))
     console.print(
         Text(f"{'':>{margin}}  {left}{right:>{max(width - len(left), len(right) + 1)}}", style="dim"), soft_wrap=True
     )

@@ -88,6 +88,12 @@ class OtlpSettings(Section):
     delta_max_stale: PositiveLength = Field(
         default=parse_duration("5m"), description="A running total that nothing was added to for so long is forgotten."
     )
+    max_json_bytes: Size = Field(
+        default=ByteSize(16 * _MIB), description="JSON body; it takes some 20 times its size while it is read."
+    )
+    max_concurrent_requests: Count = Field(
+        default=64, description="Requests worked on at once, for HTTP and for gRPC each; more are told to come back."
+    )
 
 
 class ScrapeSettings(Section):

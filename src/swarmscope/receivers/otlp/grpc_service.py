@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -68,13 +69,14 @@ def _refuse_service(body: bytes, context: Any) -> bytes:
 class OtlpGrpcServer:
     """The gRPC port. `port` is the one that was bound, which matters when the address says 0."""
 
-    def __init__(self, metrics: OtlpMetrics, address: str) -> None:
+    def __init__(self, metrics: OtlpMetrics, address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> None:
         settings = metrics.settings
         # One more thread than requests that are let in, so that somebody is there to refuse.
         self._executor = ThreadPoolExecutor(settings.max_concurrent_requests + 1, thread_name_prefix="otlp-grpc")
         self._server = grpc.server(
             self._executor,
             handlers=(_ExportHandler(metrics),),
+            interceptors=tuple(interceptors),
             options=(
                 ("grpc.max_receive_message_length", settings.max_body_bytes_decompressed),
                 ("grpc.so_reuseport", 0),
@@ -98,6 +100,8 @@ class OtlpGrpcServer:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-def grpc_server(metrics: OtlpMetrics, address: str) -> OtlpGrpcServer:
+def grpc_server(
+    metrics: OtlpMetrics, address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()
+) -> OtlpGrpcServer:
     """A server bound to `address` ("127.0.0.1:4317") that is not started yet. Raises OSError when it cannot bind."""
-    return OtlpGrpcServer(metrics, address)
+    return OtlpGrpcServer(metrics, address, interceptors)

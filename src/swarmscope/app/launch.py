@@ -1,0 +1,119 @@
+"""`swarmscope up`: settings, compiled kernels, then the program until a signal ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from swarmscope import __version__
+from swarmscope.app.checking import EXIT_MISUSED, load_scrape_jobs, show_problems
+from swarmscope.app.kernel_cache import holds_kernels, prepare_cache
+from swarmscope.app.ports import PortInUseError, spell_address
+from swarmscope.app.settings import Settings, SettingsError, load_settings
+from swarmscope.instrument.logs import configure_logging
+from swarmscope.receivers.scrape.config_model import ScrapeConfigError, ScrapeSettings
+
+_log = logging.getLogger(__name__)
+EXIT_FAILED = 1
+# Promised is an end within 10 s of the signal; what has not ended by then is cut off, the journal keeps the rest.
+_LAST_CALL_S = 9.5
+
+
+def launch(flags: dict[str, Any], config: Path | None, agent_config: Path | None) -> int:
+    """Run the program; the exit code is 0 after a signal, 1 when it cannot run, 2 when the settings are wrong."""
+    cache = prepare_cache()
+    try:
+        settings = load_settings(flags, file=config, agent_file=agent_config)
+        jobs = load_scrape_jobs(settings)
+    except (SettingsError, ScrapeConfigError) as error:
+        show_problems(error)
+        return EXIT_MISUSED
+    configure_logging(settings.log.level, settings.log.format)
+    console = Console(stderr=True, soft_wrap=True)
+    try:
+        return _serve(settings, jobs, cache, console)
+    except PortInUseError as error:
+        console.print(Text(f"{error}. Stop it, or choose another port.", style="bold red"))
+    except OSError as error:
+        console.print(Text(str(error), style="bold red"))
+    except KeyboardInterrupt:
+        return 130
+    return EXIT_FAILED
+
+
+def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Console) -> int:
+    # Imported here: they bring Numba, which reads where its cache is when it is imported.
+    import uvloop
+
+    from swarmscope.app.program import Program
+    from swarmscope.app.stages.listening import Listening, bind_listeners
+    from swarmscope.app.warming import warm_up
+    from swarmscope.schema.migrations import NewerSchemaError
+    from swarmscope.store.embedded.folder_lock import FolderInUseError
+
+    def show(addresses: Sequence[Listening]) -> None:
+        _show_addresses(addresses, settings, Console())
+
+    listeners = bind_listeners(settings)
+    with _progress(console, is_first=not holds_kernels(cache)) as on_step:
+        seconds = warm_up(on_step)
+    _log.debug("kernels ready", extra={"seconds": round(seconds, 1)})
+
+    async def main() -> None:
+        await Program(settings, jobs, show, last_call).run(listeners)
+
+    try:
+        uvloop.run(main())
+    except (FolderInUseError, NewerSchemaError) as error:
+        console.print(Text(str(error), style="bold red"))
+        return EXIT_FAILED
+    return 0
+
+
+def last_call() -> None:
+    """From a signal on, end the process for certain in time, whatever hangs."""
+
+    def cut_off() -> None:
+        _log.error(
+            "not everything ended within %.1f s; what is in the journal is loaded at the next start", _LAST_CALL_S
+        )
+        os._exit(EXIT_FAILED)
+
+    timer = threading.Timer(_LAST_CALL_S, cut_off)
+    timer.daemon = True
+    timer.start()
+
+
+@contextlib.contextmanager
+def _progress(console: Console, *, is_first: bool) -> Iterator[Any]:
+    """A line that names what is being compiled; on a terminal it is overwritten, elsewhere there is a line a part."""
+    if not is_first:
+        yield lambda name: None
+        return
+    words = "First start: compiling"
+    if not console.is_terminal:
+        yield lambda name: console.print(f"{words} {name}", highlight=False)
+        return
+    with console.status(f"{words} …") as status:
+        yield lambda name: status.update(f"{words} {name} …")
+
+
+def _show_addresses(addresses: Sequence[Any], settings: Settings, console: Console) -> None:
+    table = Table("what", "where", box=SIMPLE_HEAD, title=f"Swarmscope {__version__}", title_justify="left")
+    for address in addresses:
+        where = spell_address(address.host, address.port)
+        table.add_row(address.purpose, f"http://{where}{address.path}" if address.path else where)
+    table.add_row("Data", str(settings.data))
+    console.print(table)
+    console.print(Text("Ctrl-C ends it.", style="dim"))
+    console.file.flush()  # a log file or a pipe shall have it now, not at the end

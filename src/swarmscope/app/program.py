@@ -1,0 +1,111 @@
+"""The composition root: everything is started in order and stopped in mirror order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import platform
+import signal
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from swarmscope import __version__
+from swarmscope.app.access import Tokens, guarded
+from swarmscope.app.clock import SystemClock
+from swarmscope.app.settings import Settings
+from swarmscope.app.stages.listening import Listeners, Listening
+from swarmscope.app.stages.reading import main_app, make_api_parts, prometheus_app
+from swarmscope.app.stages.receiving import (
+    make_otlp,
+    make_otlp_http,
+    make_remote_write,
+    make_scraper,
+    scraping,
+    serving_grpc,
+)
+from swarmscope.app.stages.serving import serving
+from swarmscope.app.stages.storage import StoreFigures, open_store
+from swarmscope.app.stages.writing import WritePath
+from swarmscope.app.target_pages import TargetPages
+from swarmscope.app.workers import WorkerPool
+from swarmscope.instrument import metrics
+from swarmscope.receivers.scrape import ScrapeSettings
+
+_log = logging.getLogger(__name__)
+
+
+class Program:
+    """The running server. `on_ready` is told where it listens, `on_stop` that it begins to end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        jobs: ScrapeSettings,
+        on_ready: Callable[[Sequence[Listening]], None],
+        on_stop: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._on_ready = on_ready
+        self._on_stop = on_stop
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the program; what was acknowledged is flushed first."""
+        if not self._stopping.is_set():
+            self._on_stop()
+        self._stopping.set()
+
+    async def run(self, listeners: Listeners) -> None:
+        """Serve until `stop` is called or a signal comes."""
+        async with contextlib.AsyncExitStack() as stack:
+            self._catch_signals(stack)
+            addresses = await self._start(stack, listeners)
+            metrics.READY_TIME_S.set(time.time())
+            metrics.BUILD_INFO.labels(version=__version__, python=platform.python_version()).set(1)
+            self._on_ready(addresses)
+            await self._stopping.wait()
+            _log.info("stopping")
+
+    async def _start(self, stack: contextlib.AsyncExitStack, listeners: Listeners) -> list[Listening]:
+        settings, clock = self._settings, SystemClock()
+        loop = asyncio.get_running_loop()
+        store = await loop.run_in_executor(None, open_store, settings, clock)
+        stack.callback(store.close)
+        stack.enter_context(metrics.refreshed_by(StoreFigures(store).refresh))
+        writers = WorkerPool("write", settings.api.worker_threads)
+        stack.callback(writers.close)
+        readers = WorkerPool("read", settings.api.worker_threads)
+        stack.callback(readers.close)
+
+        path = WritePath(settings, store.sink, store.catalogue)
+        otlp = make_otlp(settings, path, store.index, clock)
+        otlp_routes = make_otlp_http(otlp, writers)
+        write_routes = make_remote_write(settings, path, store.index, writers)
+        scraper = make_scraper(self._jobs, path, store.index, clock, writers)
+
+        targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
+        parts = make_api_parts(settings, store, clock, readers, targets)
+        tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
+        guard: Callable[[ASGIApp], ASGIApp] = partial(guarded, tokens=tokens)
+
+        await stack.enter_async_context(scraping(scraper))
+        grpc_port = await stack.enter_async_context(serving_grpc(otlp, settings.host, settings.otlp_grpc_port, tokens))
+        await stack.enter_async_context(serving(guard(Starlette(routes=otlp_routes)), listeners.otlp_http))
+        if listeners.prometheus is not None:
+            at_root = prometheus_app(parts, write_routes, guard)
+            await stack.enter_async_context(serving(at_root, listeners.prometheus))
+        # The main port comes last: once it answers, everything does.
+        await stack.enter_async_context(serving(main_app(parts, [*write_routes, *otlp_routes], guard), listeners.main))
+        return listeners.addresses(grpc_port)
+
+    def _catch_signals(self, stack: contextlib.AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+            stack.callback(loop.remove_signal_handler, number)

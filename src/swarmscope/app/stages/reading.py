@@ -1,0 +1,71 @@
+"""The read path: engine and API over the store's reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from swarmscope import __version__
+from swarmscope.api.application import create_app
+from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
+from swarmscope.app.promql_bridge import BridgedEngine
+from swarmscope.app.settings import Settings
+from swarmscope.app.status import ProgramStatus
+from swarmscope.app.workers import WorkerPool
+from swarmscope.instrument import metrics
+from swarmscope.model.contracts import Clock
+from swarmscope.query.promql import EngineSettings, PromqlEngine
+from swarmscope.store.embedded.administration import MetricAdministration
+from swarmscope.store.embedded.store import EmbeddedStore
+
+
+def to_api_settings(settings: Settings) -> ApiSettings:
+    """What the API is told."""
+    return ApiSettings(
+        query_timeout_s=settings.limits.query_timeout.seconds,
+        max_concurrent_queries=settings.limits.max_concurrent_queries,
+        max_samples=settings.limits.max_query_samples,
+        lookback_ms=settings.api.lookback_delta.ms,
+        version=__version__,
+    )
+
+
+def make_api_parts(
+    settings: Settings, store: EmbeddedStore, clock: Clock, workers: WorkerPool, targets: TargetSource
+) -> ApiParts:
+    """Everything the API works with, without routes of other packages."""
+    engine_settings = EngineSettings(
+        lookback_ms=settings.api.lookback_delta.ms, max_samples=settings.limits.max_query_samples
+    )
+    return ApiParts(
+        engine=BridgedEngine(PromqlEngine(store.reader, engine_settings)),
+        reader=store.reader,
+        clock=clock,
+        run=workers.run,
+        is_ready=lambda: True,
+        status=ProgramStatus(settings, store),
+        exposition=metrics.to_exposition,
+        targets=targets,
+        admin=MetricAdministration(store) if settings.api.enable_admin_api else None,
+        on_request=_count_request,
+        settings=to_api_settings(settings),
+    )
+
+
+def main_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+    """Everything under its prefix, receivers first."""
+    return guard(create_app(replace(parts, extra_routes=receivers)))
+
+
+def prometheus_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+    """The Prometheus API at `/`, as on Prometheus' own port."""
+    at_root = replace(parts, extra_routes=receivers, settings=replace(parts.settings, prefix=""))
+    return guard(create_app(at_root))
+
+
+def _count_request(record: RequestRecord) -> None:
+    metrics.QUERY_DURATION_S.labels(endpoint=record.endpoint).observe(record.duration_s)
+    metrics.QUERIES.labels(endpoint=record.endpoint, status=str(record.status)).inc()

@@ -1,0 +1,102 @@
+"""The receivers: each gets its own way into the write path, its settings, and a route or a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.routing import BaseRoute
+
+from swarmscope.app.access import TokenInterceptor, Tokens
+from swarmscope.app.ports import spell_address
+from swarmscope.app.settings import Settings
+from swarmscope.app.stages.writing import WritePath
+from swarmscope.app.workers import WorkerPool
+from swarmscope.instrument import metrics
+from swarmscope.model.contracts import Clock, SeriesIndex
+from swarmscope.receivers.otlp.export import OtlpMetrics
+from swarmscope.receivers.otlp.grpc_service import grpc_server
+from swarmscope.receivers.otlp.routes import http_routes
+from swarmscope.receivers.otlp.settings import OtlpSettings
+from swarmscope.receivers.remote_write.routes import routes as remote_write_routes
+from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
+from swarmscope.receivers.scrape import ScrapeManager, ScrapeSettings
+
+_GRPC_GRACE_S = 2.0
+
+
+def make_remote_write(settings: Settings, path: WritePath, index: SeriesIndex, workers: WorkerPool) -> list[BaseRoute]:
+    """The endpoints of Prometheus remote write."""
+    limits = settings.limits
+    told = RemoteWriteSettings(
+        max_body_bytes=int(limits.max_body_bytes),
+        max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed),
+        created_timestamp_zero_ingestion=settings.remote_write.created_timestamp_zero_ingestion,
+    )
+    return list(remote_write_routes(told, path.entry("remote_write"), index, workers.run))
+
+
+def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Clock) -> OtlpMetrics:
+    """OTLP metrics, shared by all of its ports."""
+    otlp, limits = settings.otlp, settings.limits
+    told = OtlpSettings(
+        translation_strategy=otlp.translation_strategy,
+        promote_resource_attributes=tuple(otlp.promote_resource_attributes),
+        promote_all_resource_attributes=otlp.promote_all_resource_attributes,
+        ignore_resource_attributes=tuple(otlp.ignore_resource_attributes),
+        keep_identifying_resource_attributes=otlp.keep_identifying_resource_attributes,
+        promote_scope_metadata=otlp.promote_scope_metadata,
+        convert_histograms_to_nhcb=otlp.convert_histograms_to_nhcb,
+        target_info=otlp.target_info,
+        zero_sample_at_start=otlp.zero_sample_at_start,
+        max_delta_series=otlp.max_delta_series,
+        max_delta_histograms=otlp.max_delta_histograms,
+        delta_max_stale_s=int(otlp.delta_max_stale.seconds),
+        max_body_bytes=int(limits.max_body_bytes),
+        max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed),
+        max_json_bytes=int(otlp.max_json_bytes),
+        max_concurrent_requests=otlp.max_concurrent_requests,
+    )
+    return OtlpMetrics(told, path.entry("otlp"), index, clock.now_ns)
+
+
+def make_otlp_http(otlp: OtlpMetrics, workers: WorkerPool) -> list[BaseRoute]:
+    """The endpoints of OTLP over HTTP, for the main port and for its own."""
+    return list(http_routes(otlp, workers.run))
+
+
+@contextlib.asynccontextmanager
+async def serving_grpc(otlp: OtlpMetrics, host: str, port: int, tokens: Tokens) -> AsyncIterator[int]:
+    """Serve OTLP over gRPC while the context lives; gives the port. Raises OSError when it cannot bind."""
+    server = grpc_server(otlp, spell_address(host, port), interceptors=(TokenInterceptor(tokens),) if tokens else ())
+    server.start()
+    try:
+        yield server.port
+    finally:
+        # In a thread, because it waits for calls under way.
+        await asyncio.to_thread(server.stop, _GRPC_GRACE_S)
+
+
+def make_scraper(
+    jobs: ScrapeSettings, path: WritePath, index: SeriesIndex, clock: Clock, workers: WorkerPool
+) -> ScrapeManager:
+    """The scraper, not yet started."""
+    return ScrapeManager(jobs, path.entry("scrape"), index, clock, workers.executor)
+
+
+@contextlib.asynccontextmanager
+async def scraping(scraper: ScrapeManager) -> AsyncIterator[None]:
+    """Scrape while the context lives."""
+
+    def count_targets() -> None:
+        targets = scraper.targets().active
+        for health in ("up", "down", "unknown"):
+            metrics.SCRAPE_TARGETS.labels(health=health).set(sum(target.health == health for target in targets))
+
+    await scraper.start()
+    try:
+        with metrics.refreshed_by(count_targets):
+            yield
+    finally:
+        await scraper.stop()

@@ -1,0 +1,69 @@
+"""The store: opened from the settings, with its figures in the program's own metrics."""
+
+from __future__ import annotations
+
+from swarmscope.app.settings import Settings
+from swarmscope.instrument import metrics
+from swarmscope.model.contracts import Clock
+from swarmscope.schema.tables import METRIC_TABLES
+from swarmscope.store.embedded.commit import CommitSettings
+from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
+
+_MS_PER_S = 1000
+
+
+def to_store_settings(settings: Settings) -> StoreSettings:
+    """What the store is told."""
+    storage, retention = settings.storage, settings.retention.metrics
+    return StoreSettings(
+        folder=settings.data,
+        fsync=storage.fsync,
+        max_clickhouse_memory_bytes=int(storage.max_memory),
+        max_cached_rows=storage.cached_samples,
+        metrics_retention_s=retention.ms // _MS_PER_S if retention.ms else None,
+        read_connections=storage.readers,
+        commit=CommitSettings(
+            max_generation_rows=storage.flush_samples,
+            max_generation_age_s=storage.flush_after.seconds,
+            max_unflushed_rows=storage.max_unflushed_samples,
+            retention_ms=retention.ms or None,
+            max_future_ms=storage.max_future.ms,
+        ),
+    )
+
+
+def open_store(settings: Settings, clock: Clock) -> EmbeddedStore:
+    """Open the data folder. Raises FolderInUseError and NewerSchemaError."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    store = EmbeddedStore(to_store_settings(settings), clock)
+    store.sink.listeners.append(_count_commit)
+    return store
+
+
+def _count_commit(rows: int, duration_s: float) -> None:
+    metrics.COMMIT_ROWS.observe(rows)
+    metrics.COMMIT_DURATION_S.observe(duration_s)
+
+
+class StoreFigures:
+    """Sets the gauges that describe the store; called before each exposition, in a worker thread."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+
+    def refresh(self) -> None:
+        """Read the figures; the tables' sizes cost one small statement."""
+        catalogue = self._store.catalogue
+        metrics.ACTIVE_SERIES.set(catalogue.active_total())
+        metrics.CATALOGUE_SERIES.set(catalogue.n_series)
+        metrics.CATALOGUE_BYTES.set(catalogue.memory_bytes)
+        sizes = self._store.engine.table(
+            "SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows, count() AS parts FROM system.parts "
+            "WHERE active AND database = currentDatabase() GROUP BY table"
+        )
+        found = {row["table"]: row for row in sizes.to_pylist()} if sizes is not None else {}
+        for table in {table.name for table in METRIC_TABLES} | set(found):
+            row = found.get(table, {"bytes": 0, "rows": 0, "parts": 0})
+            metrics.STORE_BYTES.labels(table=table).set(int(row["bytes"]))
+            metrics.STORE_ROWS.labels(table=table).set(int(row["rows"]))
+            metrics.STORE_PARTS.labels(table=table).set(int(row["parts"]))
