@@ -1,1 +1,1 @@
-"""Test kit: script runners, recording and null sinks, fake clock, stores in a temp dir. No product package imports it."""
+"""Test kit: script runners, recording and null sinks, fake clock, stores in a temp dir; no product package uses it."""
