@@ -115,7 +115,7 @@ def test_many_chunks_and_the_check_between() -> None:
     found = json.loads(b"[" + b"".join(chunks) + b"]")
     assert [[float(value) for _, value in one["values"]] for one in found] == values.tolist()
 
-    class Gone(Exception):
+    class GoneError(Exception):
         pass
 
     calls = []
@@ -123,7 +123,7 @@ def test_many_chunks_and_the_check_between() -> None:
     def check() -> None:
         calls.append(1)
         if len(calls) == 2:
-            raise Gone
+            raise GoneError
 
-    with pytest.raises(Gone):
+    with pytest.raises(GoneError):
         list(series_json(labels, points, vector=False, check=check))

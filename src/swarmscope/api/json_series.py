@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from swarmscope.api.label_text import LabelText
 from swarmscope.api.number_text import MAX_NUMBER_BYTES, MAX_TIMESTAMP_BYTES, write_double, write_timestamp
+from swarmscope.api.raw_bytes import load_word, store_word
 from swarmscope.model.series import SampleColumns
 
 # One chunk is as much text as this at the most (unless one series is longer): it stays in the processor's cache.
@@ -24,14 +25,16 @@ _HEAD = np.frombuffer(b'{"metric":', np.uint8).copy()
 _VALUES = np.frombuffer(b',"values":[', np.uint8).copy()
 _VALUE = np.frombuffer(b',"value":', np.uint8).copy()
 _FIXED_BYTES = len(_HEAD) + len(_VALUES) + 8
-_POINT_BYTES = MAX_NUMBER_BYTES + 6
+# A bracket, a time stamp, a comma and a quote; a multiple of eight, to be copied in words.
+STAMP_BYTES = MAX_TIMESTAMP_BYTES
+_POINT_BYTES = STAMP_BYTES + MAX_NUMBER_BYTES
 _COMMA, _QUOTE = ord(","), ord('"')
 _OPEN, _CLOSE, _BEGIN, _END = ord("["), ord("]"), ord("{"), ord("}")
 
 
 class Points(NamedTuple):
     """Float points to write. Series i owns `offsets[i] : offsets[i + 1]` of `value`; a point that is not there is
-    skipped. The time stamp of point p is text `step[p]` of the rendered stamps.
+    skipped. On a grid all series have all steps' points.
     """
 
     offsets: NDArray[np.int64]  # [n_series + 1]
@@ -39,8 +42,8 @@ class Points(NamedTuple):
     bits: NDArray[np.uint64]  # [n_points] the same values' bits
     present: NDArray[np.bool_]  # [n_points], or [0] where all are there
     ts_ms: NDArray[np.int64]  # [n_points], or [n_steps] on a grid
-    stamp_text: NDArray[np.uint8]  # grid only: rendered time stamps
-    stamp_bounds: NDArray[np.int64]  # grid only: [n_steps + 1], or [0]
+    stamp_text: NDArray[np.uint8]  # grid only: `[1435781430.781,"` of each step, STAMP_BYTES apart
+    stamp_length: NDArray[np.int64]  # [n_steps] on a grid, or [0]
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -80,16 +83,24 @@ def _write_label_sets(out: NDArray[np.uint8], labels: LabelText, ends: NDArray[n
 
 
 @njit(nogil=True, cache=True)
-def _write_point(out: NDArray[np.uint8], at: int, points: Points, point: int, step: int) -> int:
+def _write_stamp(out: NDArray[np.uint8], at: int, ts_ms: int) -> int:
     out[at] = _OPEN
-    if len(points.stamp_bounds):
-        start, end = points.stamp_bounds[step], points.stamp_bounds[step + 1]
-        at = _copy(out, at + 1, points.stamp_text, start, end - start)
-    else:
-        at = write_timestamp(out, at + 1, points.ts_ms[point])
+    at = write_timestamp(out, at + 1, ts_ms)
     out[at] = _COMMA
     out[at + 1] = _QUOTE
-    at = write_double(out, at + 2, points.value[point], points.bits[point])
+    return at + 2
+
+
+@njit(nogil=True, cache=True)
+def _write_point(out: NDArray[np.uint8], at: int, points: Points, point: int, step: int) -> int:
+    if len(points.stamp_length):
+        # Fast path: whole words, more than the stamp's length; what follows overwrites the rest.
+        for offset in range(0, STAMP_BYTES, 8):
+            store_word(out, at + offset, load_word(points.stamp_text, step * STAMP_BYTES + offset))
+        at += points.stamp_length[step]
+    else:
+        at = _write_stamp(out, at, points.ts_ms[point])
+    at = write_double(out, at, points.value[point], points.bits[point])
     out[at] = _QUOTE
     out[at + 1] = _CLOSE
     return at + 2
@@ -129,25 +140,21 @@ def _write_series(
 
 
 @njit(nogil=True, cache=True)
-def _render_stamps(ts_ms: NDArray[np.int64], bounds: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
-    at = 0
+def _render_stamps(ts_ms: NDArray[np.int64], length: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
     for step in range(len(ts_ms)):
-        bounds[step] = at
-        at = write_timestamp(out, at, ts_ms[step])
-    bounds[len(ts_ms)] = at
-    return at
+        length[step] = _write_stamp(out, step * STAMP_BYTES, ts_ms[step]) - step * STAMP_BYTES
 
 
 def grid_points(ts_ms: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_] | None) -> Points:
     """Points of a range query: `values` [n_series, n_steps] at the times `ts_ms` [n_steps]."""
     n_series, n_steps = values.shape
     flat = np.ascontiguousarray(values, np.float64).reshape(-1)
-    bounds = np.zeros(n_steps + 1, np.int64)
-    text = np.empty(n_steps * MAX_TIMESTAMP_BYTES, np.uint8)
-    size = _render_stamps(np.ascontiguousarray(ts_ms, np.int64), bounds, text)
-    there = np.zeros(0, np.bool_) if present is None else np.ascontiguousarray(present).reshape(-1)
+    length = np.zeros(n_steps, np.int64)
+    text = np.zeros(n_steps * STAMP_BYTES + 8, np.uint8)
+    _render_stamps(np.ascontiguousarray(ts_ms, np.int64), length, text)
+    there = np.zeros(0, np.bool_) if present is None or present.all() else np.ascontiguousarray(present).reshape(-1)
     offsets = np.arange(n_series + 1, dtype=np.int64) * n_steps
-    return Points(offsets, flat, flat.view(np.uint64), there, ts_ms, text[:size].copy(), bounds)
+    return Points(offsets, flat, flat.view(np.uint64), there, ts_ms, text, length)
 
 
 def sample_points(samples: SampleColumns) -> Points:
@@ -163,9 +170,7 @@ def sample_points(samples: SampleColumns) -> Points:
 def _series_bounds(labels: LabelText, points: Points) -> NDArray[np.int64]:
     """Bytes that each series takes at the most."""
     label_bytes = _label_bounds(labels)
-    on_grid = len(points.stamp_bounds) > 1
-    stamp_bytes = int(np.diff(points.stamp_bounds).max()) if on_grid else MAX_TIMESTAMP_BYTES
-    bounds: NDArray[np.int64] = label_bytes + np.diff(points.offsets) * (stamp_bytes + _POINT_BYTES) + _FIXED_BYTES
+    bounds: NDArray[np.int64] = label_bytes + np.diff(points.offsets) * _POINT_BYTES + _FIXED_BYTES
     return bounds
 
 

@@ -18,49 +18,54 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.api.raw_bytes import load_word, store_word, trailing_zeros
 from swarmscope.api.shortest_decimal import shortest_decimal
 
-MAX_NUMBER_BYTES = 32
-MAX_TIMESTAMP_BYTES = 24
+# The longest number has 26 bytes, the longest time stamp 21; the rest is slack for words that are written whole.
+MAX_NUMBER_BYTES = 36
+MAX_TIMESTAMP_BYTES = 32
 _U: Any = np.uint64
 _I: Any = np.int64
-_PAIRS = np.frombuffer(b"".join(b"%02d" % n for n in range(100)), np.uint8).copy()
+_EIGHT_DIGITS: Any = np.uint64(100_000_000)
+_ASCII_ZEROS: Any = np.uint64(0x3030_3030_3030_3030)
 _ZERO, _POINT, _MINUS, _PLUS, _E = ord("0"), ord("."), ord("-"), ord("+"), ord("e")
 _NOT_A_NUMBER = np.frombuffer(b"NaN", np.uint8).copy()
 _INFINITE = np.frombuffer(b"Inf", np.uint8).copy()
 
 
-@njit(nogil=True, cache=True)
-def count_digits(number: int) -> int:
-    """Decimal digits of an unsigned integer; 1 for zero."""
-    digits = 1
-    while number >= _U(10000):
-        number = number // _U(10000)
-        digits += 4
-    if number >= _U(1000):
-        return digits + 3
-    if number >= _U(100):
-        return digits + 2
-    if number >= _U(10):
-        return digits + 1
-    return digits
+@njit(nogil=True, cache=True, inline="always")
+def _eight_digits(number: int) -> Any:
+    """A number below 10**8 as eight decimal digits, one a byte, the highest in the lowest byte, without the "0".
+
+    Three rounds split it in halves, all parts at once: by 10,000, by 100, by 10; the divisions are multiplications.
+    """
+    high = number // _U(10_000)
+    fours = high | (number - high * _U(10_000)) << _U(32)
+    hundreds = ((fours * _U(10_486)) >> _U(20)) & _U(0x0000_007F_0000_007F)
+    twos = hundreds | (fours - hundreds * _U(100)) << _U(16)
+    tens = ((twos * _U(103)) >> _U(10)) & _U(0x000F_000F_000F_000F)
+    return tens | (twos - tens * _U(10)) << _U(8)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _write_first_digits(out: NDArray[np.uint8], at: int, number: int) -> Any:
+    """A number below 10**8 without leading zeros."""
+    digits = _eight_digits(number)
+    # The lowest byte that is not zero holds the first digit; zero itself keeps its last digit.
+    skipped = min(trailing_zeros(digits) >> 3, 7)
+    store_word(out, at, (digits | _ASCII_ZEROS) >> _U(skipped * 8))
+    return at + 8 - skipped
 
 
 @njit(nogil=True, cache=True)
-def write_unsigned(out: NDArray[np.uint8], at: int, number: int, width: int) -> int:
-    """Write `width` digits, with leading zeros where the number has fewer."""
-    end = at + width
-    position = end
-    while position - at >= 2:
-        rest = number // _U(100)
-        pair = _I(number - rest * _U(100)) * 2
-        number = rest
-        position -= 2
-        out[position] = _PAIRS[pair]
-        out[position + 1] = _PAIRS[pair + 1]
-    if position > at:
-        out[at] = _ZERO + np.uint8(number % _U(10))
-    return end
+def write_unsigned(out: NDArray[np.uint8], at: int, number: int) -> int:
+    """An unsigned integer without leading zeros."""
+    if number < _EIGHT_DIGITS:
+        return _write_first_digits(out, at, number)
+    upper = number // _EIGHT_DIGITS
+    at = _write_first_digits(out, at, upper) if upper < _EIGHT_DIGITS else write_unsigned(out, at, upper)
+    store_word(out, at, _eight_digits(number - upper * _EIGHT_DIGITS) | _ASCII_ZEROS)
+    return at + 8
 
 
 @njit(nogil=True, cache=True)
@@ -73,27 +78,38 @@ def _fill_zeros(out: NDArray[np.uint8], at: int, count: int) -> int:
 @njit(nogil=True, cache=True)
 def _write_plain(out: NDArray[np.uint8], at: int, digits: int, power: int) -> int:
     """digits × 10**power without an exponent."""
-    width = count_digits(digits)
     if power >= 0:
-        return _fill_zeros(out, write_unsigned(out, at, digits, width), power)
-    if -power >= width:
-        out[at] = _ZERO
-        out[at + 1] = _POINT
-        return write_unsigned(out, _fill_zeros(out, at + 2, -power - width), digits, width)
-    # Written as one integer; then the fraction moves one place to the right to make room for the point.
-    end = write_unsigned(out, at, digits, width)
-    for position in range(end, end + power, -1):
-        out[position] = out[position - 1]
-    out[end + power] = _POINT
-    return end + 1
+        return _fill_zeros(out, write_unsigned(out, at, digits), power)
+    # Written one place to the right; then the whole part moves back and leaves room for the point.
+    end = write_unsigned(out, at + 1, digits)
+    whole = end - at - 1 + power
+    if whole <= 0:
+        return _write_fraction(out, at, digits, -whole)
+    if whole < 8:
+        word = load_word(out, at + 1)
+        kept = (_U(1) << _U(whole * 8)) - _U(1)
+        store_word(out, at, (word & kept) | (_U(_POINT) << _U(whole * 8)) | ((word & ~kept) << _U(8)))
+        return end
+    for position in range(at, at + whole):
+        out[position] = out[position + 1]
+    out[at + whole] = _POINT
+    return end
+
+
+@njit(nogil=True, cache=True)
+def _write_fraction(out: NDArray[np.uint8], at: int, digits: int, zeros: int) -> int:
+    """`0.`, zeros, digits."""
+    out[at] = _ZERO
+    out[at + 1] = _POINT
+    return write_unsigned(out, _fill_zeros(out, at + 2, zeros), digits)
 
 
 @njit(nogil=True, cache=True)
 def _write_exponent(out: NDArray[np.uint8], at: int, digits: int, power: int) -> int:
     """digits × 10**power as `d.ddde±xx`."""
-    width = count_digits(digits)
+    end = write_unsigned(out, at + 1, digits)
+    width = end - at - 1
     exponent = power + width - 1
-    end = write_unsigned(out, at + 1, digits, width)
     out[at] = out[at + 1]
     if width > 1:
         out[at + 1] = _POINT
@@ -101,8 +117,12 @@ def _write_exponent(out: NDArray[np.uint8], at: int, digits: int, power: int) ->
         end = at + 1
     out[end] = _E
     out[end + 1] = _MINUS if exponent < 0 else _PLUS
+    end += 2
     size = _U(abs(exponent))
-    return write_unsigned(out, end + 2, size, 3 if size >= _U(100) else 2)
+    if size < _U(10):
+        out[end] = _ZERO
+        end += 1
+    return write_unsigned(out, end, size)
 
 
 @njit(nogil=True, cache=True)
@@ -131,7 +151,7 @@ def write_double(out: NDArray[np.uint8], at: int, value: float, bits: int) -> in
     if value < 9007199254740992.0:
         whole = _U(value)
         if np.float64(whole) == value:
-            return write_unsigned(out, at, whole, count_digits(whole))
+            return write_unsigned(out, at, whole)
     digits, power = shortest_decimal(bits)
     if value < 1e-6 or value >= 1e21:
         return _write_exponent(out, at, digits, power)
@@ -147,10 +167,12 @@ def write_timestamp(out: NDArray[np.uint8], at: int, ts_ms: int) -> int:
         ts_ms = -ts_ms
     seconds = _U(ts_ms // 1000)
     millis = _U(ts_ms % 1000)
-    at = write_unsigned(out, at, seconds, count_digits(seconds))
+    at = write_unsigned(out, at, seconds)
     if millis:
+        # Written as 1000 + millis, whose first digit then becomes the point.
+        end = write_unsigned(out, at, millis + _U(1000))
         out[at] = _POINT
-        at = write_unsigned(out, at + 1, millis, 3)
+        return end
     return at
 
 
@@ -167,7 +189,7 @@ def _write_lines(values: NDArray[np.float64], bits: NDArray[np.uint64], out: NDA
 def double_texts(values: NDArray[np.float64]) -> list[str]:
     """Each double as text. # Slow path: for scalars, exemplars and other small answers."""
     values = np.ascontiguousarray(values, np.float64)
-    out = np.empty(len(values) * (MAX_NUMBER_BYTES + 1), np.uint8)
+    out = np.empty(len(values) * (MAX_NUMBER_BYTES + 1) + 8, np.uint8)
     size = _write_lines(values, values.view(np.uint64), out)
     return out[:size].tobytes().decode("ascii").split("\n")[:-1]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from swarmscope.api.raw_bytes import product_high
 
 _MIN_POWER = -292
 _MAX_POWER = 324
@@ -40,25 +40,11 @@ def _powers_of_ten() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 _POWER_HIGH, _POWER_LOW = _powers_of_ten()
 
 
-def _declare_product_high(typing_context: Any, left: Any, right: Any) -> Any:
-    """Upper 64 bits of a 64 × 64 bit product; Numba has no 128-bit integer of its own."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wide = ir.IntType(128)
-        product = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), generate
-
-
-_product_high: Any = intrinsic(_declare_product_high)
-
-
 @njit(nogil=True, cache=True, inline="always")
 def _round_to_odd(power_high: int, power_low: int, factor: int) -> Any:
     """`factor` × the 128-bit power, its upper 64 bits, with the lowest bit set where a fraction was cut off."""
-    carried: Any = _product_high(power_low, factor)
-    high: Any = _product_high(power_high, factor)
+    carried: Any = product_high(power_low, factor)
+    high: Any = product_high(power_high, factor)
     middle = power_high * factor + carried
     if middle < carried:
         high += _U(1)
