@@ -1,7 +1,9 @@
 """Decimal text to float64, compiled: exact where few digits allow it, marked for the slow path elsewhere.
 
 Exactness: a mantissa below 2**53 and a power of ten up to 10**22 are both exact in float64, so one multiplication or
-division rounds correctly (Clinger, "How to read floating point numbers accurately", 1990).
+division rounds correctly (Clinger, "How to read floating point numbers accurately", 1990). A longer mantissa is taken
+as a sum of two float64; the remainder of the division is then known to some 2**-50 of itself (Dekker, "A floating-point
+technique for extending the available precision", 1971), and the result counts where that cannot change its rounding.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ INEXACT = 1  # valid, and needs a correctly rounding parser
 INVALID = 2
 _POWERS = np.array([10.0**power for power in range(23)])
 _MAX_EXACT = 1 << 53
+_SPLITTER = 134217729.0  # 2**27 + 1
+_DOUBT = 2.0**-46  # ample: the second term is known to about 2**-50 of itself
 
 
 @njit(nogil=True, cache=True)
@@ -63,6 +67,36 @@ def _parse_exponent(buffer: NDArray[np.uint8], position: int, end: int) -> tuple
 
 
 @njit(nogil=True, cache=True)
+def _product_error(left: float, right: float, product: float) -> float:
+    """What rounding took from `product` = left * right, exactly."""
+    scaled = left * _SPLITTER
+    left_high = scaled - (scaled - left)
+    left_low = left - left_high
+    scaled = right * _SPLITTER
+    right_high = scaled - (scaled - right)
+    right_low = right - right_high
+    return ((left_high * right_high - product) + left_high * right_low + left_low * right_high) + left_low * right_low
+
+
+@njit(nogil=True, cache=True)
+def _scale_long(mantissa: int, scale: int) -> tuple[int, float]:
+    """mantissa * 10**scale for a mantissa of up to 18 digits and |scale| <= 22, EXACT where the rounding is certain."""
+    high = float(mantissa)
+    low = float(mantissa - int(high))
+    power = _POWERS[abs(scale)]
+    if scale < 0:
+        first = high / power
+        product = first * power
+        second = ((high - product) - _product_error(first, power, product) + low) / power
+    else:
+        first = high * power
+        second = _product_error(high, power, first) + low * power
+    above = first + second * (1.0 + _DOUBT)
+    below = first + second * (1.0 - _DOUBT)
+    return (EXACT if above == below else INEXACT), above
+
+
+@njit(nogil=True, cache=True)
 def parse_number(buffer: NDArray[np.uint8], start: int, end: int) -> tuple[int, float]:
     """Parse bytes [start, end) as (EXACT | INEXACT | INVALID, value); the value counts only where EXACT.
 
@@ -104,12 +138,15 @@ def parse_number(buffer: NDArray[np.uint8], start: int, end: int) -> tuple[int, 
         scale += exponent
     if mantissa == 0 and digits == 0:
         return EXACT, sign * 0.0
+    if digits > 18 or scale < -22 or scale > 22:
+        return INEXACT, 0.0
     # Fast path
-    if digits <= 18 and mantissa <= _MAX_EXACT and -22 <= scale <= 22:
+    if mantissa <= _MAX_EXACT:
         if scale < 0:
             return EXACT, sign * (mantissa / _POWERS[-scale])
         return EXACT, sign * (mantissa * _POWERS[scale])
-    return INEXACT, 0.0
+    state, value = _scale_long(mantissa, scale)
+    return state, sign * value
 
 
 @njit(nogil=True, cache=True)
