@@ -268,6 +268,16 @@ def test_cells_have_a_limit():
         scan_message(ANY, body, limits=ScanLimits(max_cells=10_000))
 
 
+def test_one_odd_body_does_not_make_later_ones_fail():
+    schema = MessageSchema.from_descriptor(AnyValue.DESCRIPTOR)
+    dense = AnyValue()
+    for _ in range(4000):
+        dense.array_value.values.add()
+    scan_message(schema, dense.SerializeToString())  # two bytes a row
+    sparse = AnyValue(string_value="x" * 100_000).SerializeToString()
+    assert scan_message(schema, sparse, limits=ScanLimits(max_cells=1000)).count("AnyValue") == 1
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_end_in_tables_or_a_named_fault(body):

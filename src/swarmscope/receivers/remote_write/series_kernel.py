@@ -14,7 +14,7 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import Int, address_of, float_of_bits, load_u64
+from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.wire.scan_kernel import BAD_TAG, BEYOND_PARENT, GROUP, OVERLONG, TRUNCATED, WRONG_WIRE_TYPE
 from swarmscope.receivers.wire.varint import OVERLONG_VARINT, read_varint
 
@@ -51,14 +51,50 @@ class Notes(NamedTuple):
 N_SERIES, N_SAMPLES, N_EXEMPLARS, N_HISTOGRAMS, N_METADATA = range(5)
 
 
+class Walk(NamedTuple):
+    """Addresses of the body and of everything that both versions' walks fill, see `wire.memory`."""
+
+    base: Int
+    counts: Int
+    fault: Int
+    sample_series: Int
+    ts_ms: Int
+    start_ms: Int
+    value: Int
+    room: Int  # samples there is room for
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def to_walk(buffer: NDArray[np.uint8], samples: SampleArrays, notes: Notes) -> Walk:
+    """The addresses; the arrays must outlive the walk."""
+    return Walk(
+        address_of(buffer),
+        address_of(notes.counts),
+        address_of(notes.fault),
+        address_of(samples.series),
+        address_of(samples.ts_ms),
+        address_of(samples.start_ms),
+        address_of(samples.value),
+        len(samples.value),
+    )
+
+
 @njit(nogil=True, cache=True)
-def note_fault(notes: Notes, fault: Int, place: Int, number: Int, offset: Int) -> Int:
-    """Remember what is wrong and where; -1, the position that stops a walk."""
-    notes.fault[0] = fault
-    notes.fault[1] = place
-    notes.fault[2] = number
-    notes.fault[3] = offset
+def note_fault(notes: Int, fault: Int, place: Int, number: Int, offset: Int) -> Int:
+    """Remember what is wrong and where, at the address of `Notes.fault`; -1, the position that stops a walk."""
+    put_cell(notes, 0, fault)
+    put_cell(notes, 1, place)
+    put_cell(notes, 2, number)
+    put_cell(notes, 3, offset)
     return -1
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def count_one(walk: Walk, which: Int) -> Int:
+    """Add one to a count; what it was before."""
+    before = get_cell(walk.counts, which)
+    put_cell(walk.counts, which, before + 1)
+    return before
 
 
 @njit(nogil=True, cache=True, forceinline=True)
@@ -137,27 +173,25 @@ def take_sample(base: Int, start: Int, end: Int) -> tuple[Int, Int, Int, Int, In
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def store_sample(base: Int, span: tuple[Int, Int], series: Int, samples: SampleArrays, notes: Notes) -> Int:
+def store_sample(walk: Walk, span: tuple[Int, Int], series: Int) -> bool:
     """Take one Sample message; false where it is malformed."""
-    bits, ts_ms, start_ms, fault, at = take_sample(base, span[0], span[1])
+    bits, ts_ms, start_ms, fault, at = take_sample(walk.base, span[0], span[1])
     if fault != 0:
-        note_fault(notes, fault, IN_SAMPLE, 0, at)
+        note_fault(walk.fault, fault, IN_SAMPLE, 0, at)
         return False
-    row = notes.counts[1]
-    if row < len(samples.value):
-        samples.series[row] = series
-        samples.ts_ms[row] = np.int64(ts_ms)
-        samples.start_ms[row] = np.int64(start_ms)
-        samples.value[row] = float_of_bits(bits)
-    notes.counts[1] = row + 1
+    row = count_one(walk, N_SAMPLES)
+    if row < walk.room:
+        put_cell(walk.sample_series, row, series)
+        put_cell(walk.ts_ms, row, np.int64(ts_ms))
+        put_cell(walk.start_ms, row, np.int64(start_ms))
+        put_cell(walk.value, row, np.int64(bits))
     return True
 
 
-@njit(nogil=True, cache=True)
-def _walk_series(
-    base: Int, span: tuple[Int, Int], series: Int, samples: SampleArrays, notes: Notes, secrets: HashSecrets
-) -> tuple[Int, bool]:
+@njit(nogil=True, cache=True, forceinline=True)
+def _walk_series(walk: Walk, span: tuple[Int, Int], series: Int, secrets: HashSecrets) -> tuple[Int, bool]:
     """One TimeSeries of version 1: its key, and whether it is well-formed."""
+    base = walk.base
     position, end = span
     key = uint64(0)
     run_start = -1  # labels stand together, as a rule: one range of bytes, hashed in one go
@@ -166,20 +200,20 @@ def _walk_series(
         at = position
         tag, position = read_varint(base, position, end)
         if position < 0:
-            note_fault(notes, varint_fault(position), IN_SERIES, 0, at)
+            note_fault(walk.fault, varint_fault(position), IN_SERIES, 0, at)
             return key, False
         field = np.int64(tag >> uint64(3))
         if field < 1 or field > 4:
             position, fault = skip_value(base, np.int64(tag), position, end)
             if fault != 0:
-                note_fault(notes, fault, IN_SERIES, field, at)
+                note_fault(walk.fault, fault, IN_SERIES, field, at)
                 return key, False
             continue
         start, after, fault = take_length(base, position, end)
         if tag & uint64(7) != uint64(2):
             fault = WRONG_WIRE_TYPE
         if fault != 0:
-            note_fault(notes, fault, IN_SERIES, field, at)
+            note_fault(walk.fault, fault, IN_SERIES, field, at)
             return key, False
         position = after
         if field == 1:
@@ -189,10 +223,10 @@ def _walk_series(
                 run_start = at
             run_end = after
         elif field == 2:
-            if not store_sample(base, (start, after), series, samples, notes):
+            if not store_sample(walk, (start, after), series):
                 return key, False
         else:
-            notes.counts[field - 1] += 1
+            count_one(walk, field - 1)
     if run_start >= 0:
         key = combine_hashes(key, hash_span(base, run_start, run_end - run_start, secrets), secrets)
     return key, True
@@ -203,7 +237,8 @@ def walk_write_request(
     buffer: NDArray[np.uint8], words: NDArray[np.uint64], series: SeriesArrays, samples: SampleArrays, notes: Notes
 ) -> bool:
     """A whole `prometheus.WriteRequest`; false (and `notes.fault`) where it is malformed."""
-    base = address_of(buffer)
+    walk = to_walk(buffer, samples, notes)
+    base = walk.base
     secrets = to_tuple(words)
     position = 0
     end = len(buffer)
@@ -211,32 +246,31 @@ def walk_write_request(
         at = position
         tag, position = read_varint(base, position, end)
         if position < 0:
-            note_fault(notes, varint_fault(position), IN_REQUEST, 0, at)
+            note_fault(walk.fault, varint_fault(position), IN_REQUEST, 0, at)
             return False
         field = np.int64(tag >> uint64(3))
         if field != 1 and field != 3:
             position, fault = skip_value(base, np.int64(tag), position, end)
             if fault != 0:
-                note_fault(notes, fault, IN_REQUEST, field, at)
+                note_fault(walk.fault, fault, IN_REQUEST, field, at)
                 return False
             continue
         start, after, fault = take_length(base, position, end)
         if tag & uint64(7) != uint64(2):
             fault = WRONG_WIRE_TYPE
         if fault != 0:
-            note_fault(notes, fault, IN_REQUEST, field, at)
+            note_fault(walk.fault, fault, IN_REQUEST, field, at)
             return False
         position = after
         if field == 3:
-            notes.counts[4] += 1
+            count_one(walk, N_METADATA)
             continue
-        row = notes.counts[0]
-        key, good = _walk_series(base, (start, after), row, samples, notes, secrets)
+        row = count_one(walk, N_SERIES)
+        key, good = _walk_series(walk, (start, after), row, secrets)
         if not good:
             return False
         if row < len(series.key):
             series.key[row] = key
             series.start[row] = start
             series.end[row] = after
-        notes.counts[0] = row + 1
     return True

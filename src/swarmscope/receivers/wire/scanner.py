@@ -230,13 +230,13 @@ def scan_message(
     """Scan a body that holds one root message, or the root messages at `spans` (starts, ends) of it.
 
     Raises MalformedInputError, which names message, field and byte, for bytes that are not such a message.
-    Memory is bounded by `limits` and, for any input, by some 80 times its length.
+    Memory is bounded by `limits`.
     """
     buffer = np.frombuffer(body, np.uint8) if isinstance(body, bytes) else body
     starts = np.array([0] if spans is None else spans[0], np.int64)
     ends = np.array([len(buffer)] if spans is None else spans[1], np.int64)
     root = schema.table_index[schema.root]
-    capacity = np.maximum(np.int64(len(buffer) * schema.rows_per_byte * 1.1), 0) + _SMALLEST_CAPACITY
+    capacity = _first_capacity(schema, len(buffer), limits)
     capacity[root] = max(capacity[root], len(starts))
     tables = _allocate(schema, capacity, limits)
     at, room = int(tables.base[root]), int(tables.capacity[root])
@@ -254,6 +254,19 @@ def scan_message(
             return Scan(schema, buffer, tables)
 
 
+def _first_capacity(schema: MessageSchema, n_bytes: int, limits: ScanLimits) -> NDArray[np.int64]:
+    """Room for what bodies of that size have held so far, and no more than half of what is allowed."""
+    capacity = (n_bytes * schema.rows_per_byte * 1.1).astype(np.int64) + _SMALLEST_CAPACITY
+    n_cells = int((_widths(schema) * capacity).sum())
+    if n_cells > limits.max_cells // 2:  # one odd body must not make later ones fail
+        capacity[:] = _SMALLEST_CAPACITY
+    return capacity
+
+
+def _widths(schema: MessageSchema) -> NDArray[np.int64]:
+    return np.array([shape.n_columns for shape in schema.shapes], np.int64)
+
+
 def _remember_counts(schema: MessageSchema, tables: Tables, n_bytes: int) -> None:
     # Small bodies say little about large ones. A lost update by another thread only costs a second allocation.
     if n_bytes >= 4096:
@@ -261,7 +274,7 @@ def _remember_counts(schema: MessageSchema, tables: Tables, n_bytes: int) -> Non
 
 
 def _allocate(schema: MessageSchema, capacity: NDArray[np.int64], limits: ScanLimits) -> Tables:
-    widths = np.array([shape.n_columns for shape in schema.shapes], np.int64)
+    widths = _widths(schema)
     ends = np.cumsum(widths * capacity)
     if ends[-1] > limits.max_cells:
         raise MalformedInputError(f"the message holds more than {limits.max_cells} values")
