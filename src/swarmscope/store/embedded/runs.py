@@ -178,15 +178,19 @@ def locate_in_run(
 @njit(nogil=True, cache=True)
 def copy_from_run(
     run: Run, begins: NDArray[np.int64], ends: NDArray[np.int64], cursor: NDArray[np.int64], out: Gathered
-) -> None:
-    """Copy located rows to where `cursor` [n] points, and move it on."""
+) -> bool:
+    """Copy located rows to where `cursor` [n] points, and move it on; whether every series is still ascending."""
+    ascending = True
     for p in range(len(begins)):
-        at = cursor[p]
-        for i in range(begins[p], ends[p]):
-            out.ts_ms[at] = run.ts_ms[i]
-            out.value[at] = run.value[i]
-            at += 1
-        cursor[p] = at
+        begin, at = begins[p], cursor[p]
+        n = ends[p] - begin
+        if n > 0:
+            if at > out.offsets[p] and run.ts_ms[begin] <= out.ts_ms[at - 1]:
+                ascending = False
+            out.ts_ms[at : at + n] = run.ts_ms[begin : begin + n]
+            out.value[at : at + n] = run.value[begin : begin + n]
+            cursor[p] = at + n
+    return ascending
 
 
 @njit(nogil=True, cache=True)
@@ -219,15 +223,19 @@ def locate_rows(
 
 
 @njit(nogil=True, cache=True)
-def copy_rows(rows: Rows, positions: NDArray[np.int32], cursor: NDArray[np.int64], out: Gathered) -> None:
-    """Copy located rows to where `cursor` [n_positions] points, and move it on."""
+def copy_rows(rows: Rows, positions: NDArray[np.int32], cursor: NDArray[np.int64], out: Gathered) -> bool:
+    """Copy located rows to where `cursor` [n_positions] points, and move it on; as `copy_from_run`."""
+    ascending = True
     for i in range(len(positions)):
         p = positions[i]
         if p >= 0:
             at = cursor[p]
+            if at > out.offsets[p] and rows.ts_ms[i] <= out.ts_ms[at - 1]:
+                ascending = False
             out.ts_ms[at] = rows.ts_ms[i]
             out.value[at] = rows.value[i]
             cursor[p] = at + 1
+    return ascending
 
 
 def gather_space(counts: NDArray[np.int64]) -> tuple[Gathered, NDArray[np.int64]]:
