@@ -57,6 +57,16 @@ def _place_of(key: np.uint64, keys: NDArray[np.uint64]) -> int:
 
 
 @njit(nogil=True, cache=True)
+def _count_new(known: NDArray[np.uint64], keys: NDArray[np.uint64]) -> int:
+    """How many of the keys have no total; a new key that stands twice counts twice."""
+    n = 0
+    for key in keys:
+        if known[_place_of(key | uint64(1), known)] == uint64(0):
+            n += 1
+    return n
+
+
+@njit(nogil=True, cache=True)
 def _add_all(
     totals: _Totals, samples: DeltaSamples, now_s: int, verdict: NDArray[np.int8], previous_ns: NDArray[np.uint64]
 ) -> int:
@@ -145,9 +155,11 @@ class DeltaTotals:
         verdict, previous_ns, deltas = np.zeros(n, np.int8), np.zeros(n, np.uint64), samples.value.copy()
         with self._lock:
             if now_s - self._swept_s >= self._max_stale_s:
-                self._resize(n, now_s)
-            if 2 * (self._n + n) > len(self._totals.key):
-                self._resize(n, now_s)
+                self._resize(0, now_s)
+            n_new = _count_new(self._totals.key, samples.key)
+            needed = self._n + n_new
+            if 2 * needed > len(self._totals.key) or (n_new and needed > self._max_series):
+                self._resize(n_new, now_s)
             self._n += _add_all(self._totals, samples, now_s, verdict, previous_ns)
         ok = verdict == ACCEPTED
         return verdict, Undo(samples.key[ok], deltas[ok], samples.time_ns[ok], previous_ns[ok])
