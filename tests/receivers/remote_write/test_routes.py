@@ -1,6 +1,7 @@
 """Remote write over HTTP: what senders send, oddities included, and what they are told."""
 
 import gzip
+import tracemalloc
 
 import cramjam
 import pytest
@@ -204,3 +205,23 @@ def test_metadata_is_written_again_after_a_failure(sink):
 
 def test_only_post(sink):
     assert client_of(sink).get("/prometheus/api/v1/write").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("content_type", "unit", "limit"),
+    [
+        ("application/x-protobuf", b"\x0a\x00", "series"),
+        ("application/x-protobuf", b"\x0a\x82\x7d" + b"\x12\x00" * 8001, "samples"),
+        (V2_TYPE, b"\x2a\x00", "series"),
+        (V2_TYPE, b"\x22\x00", "symbols"),
+        (V2_TYPE, b"\x2a\x82\x7d" + b"\x12\x00" * 8001, "samples"),
+    ],
+)
+def test_bodies_that_would_blow_up_when_decoded_are_413(sink, content_type, unit, limit):
+    body = bytes(cramjam.snappy.compress_raw(unit * ((60 << 20) // len(unit))))
+    tracemalloc.start()
+    answer = post(client_of(sink), body, content_type=content_type, content_encoding="snappy")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (answer.status_code, f"{limit}, more than" in answer.text) == (413, True)
+    assert peak < 300 << 20  # 60 MiB unpacked, and what it was first taken for

@@ -27,9 +27,17 @@ from swarmscope.receivers.remote_write.metadata import decode_family_metadata, d
 from swarmscope.receivers.remote_write.refusals import Refusals
 from swarmscope.receivers.remote_write.schema import V1, V1_EXTRAS, V1_LABELS, V2, V2_EXTRAS, V2_LABELS
 from swarmscope.receivers.remote_write.series_kernel import N_EXEMPLARS, N_HISTOGRAMS, N_METADATA
-from swarmscope.receivers.remote_write.series_scan import SeriesScan, scan_symbol_request, scan_write_request
+from swarmscope.receivers.remote_write.series_scan import (
+    RequestBounds,
+    SeriesScan,
+    scan_symbol_request,
+    scan_write_request,
+)
 from swarmscope.receivers.remote_write.zero_samples import inject_zero_histograms, inject_zero_samples
-from swarmscope.receivers.wire.scanner import Scan, scan_message
+from swarmscope.receivers.wire.scanner import Scan, ScanLimits, scan_message
+
+# 256 MiB of cells: enough for the labels of 250,000 new series, all that fits into the largest body that is taken.
+_SCAN_LIMITS = ScanLimits(max_cells=1 << 25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class DecodeContext:
     tenant: str = DEFAULT_TENANT
     zero_ingestion: bool = False
     known_metadata: set[int] = field(default_factory=set)
+    bounds: RequestBounds = DEFAULT_BOUNDS
 
 
 @dataclass(slots=True)
@@ -68,11 +77,12 @@ class _Series:
 def decode_write_request(body: NDArray[np.uint8], proto: str, context: DecodeContext) -> DecodedWrite:
     """Decode an unpacked body; `proto` is `schema.V1` or `schema.V2`.
 
-    Raises MalformedInputError where the bytes are not that message. Series whose labels are not a label set,
+    Raises MalformedInputError where the bytes are not that message, LimitExceededError where it holds more than
+    `context.bounds`. Series whose labels are not a label set,
     impossible histograms and bad exemplars are refused one by one, the rest stays.
     """
-    seed = context.index.seed
-    scan = scan_write_request(body, seed) if proto == V1 else scan_symbol_request(body, seed)
+    scan_series = scan_write_request if proto == V1 else scan_symbol_request
+    scan = scan_series(body, context.index.seed, context.bounds)
     refusals = Refusals()
     series = _resolve(scan, context, refusals)
     batch = MetricBatch(
@@ -128,7 +138,7 @@ def _has_data(scan: SeriesScan, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def _pairs_v1(scan: SeriesScan, rows: NDArray[np.int64]) -> tuple[PairArrays, NDArray[np.int64]]:
-    labels = scan_message(V1_LABELS, scan.body, (scan.series.start[rows], scan.series.end[rows]))
+    labels = scan_message(V1_LABELS, scan.body, (scan.series.start[rows], scan.series.end[rows]), _SCAN_LIMITS)
     table = labels.table("Label")
     offsets = labels.children("TimeSeries", "labels").offsets
     return make_pairs(offsets, table.texts("name"), table.texts("value")), np.zeros(len(rows), np.int64)
@@ -137,7 +147,7 @@ def _pairs_v1(scan: SeriesScan, rows: NDArray[np.int64]) -> tuple[PairArrays, ND
 def _pairs_v2(scan: SeriesScan, rows: NDArray[np.int64]) -> tuple[PairArrays, NDArray[np.int64]]:
     assert scan.details is not None  # noqa: S101 (version 2 only)
     verdict = scan.details.verdict[rows].copy()
-    labels = scan_message(V2_LABELS, scan.body, (scan.series.start[rows], scan.series.end[rows]))
+    labels = scan_message(V2_LABELS, scan.body, (scan.series.start[rows], scan.series.end[rows]), _SCAN_LIMITS)
     refs = labels.values("TimeSeries", "labels_refs")
     return _pairs_of_refs(scan, refs.ints, refs.offsets, verdict), verdict
 
@@ -182,7 +192,7 @@ def _add_extras(
     """Histograms, exemplars and metadata, where there are any; returns the keys of new version 2 metadata."""
     extras: Scan | None = None
     if scan.counts[[N_HISTOGRAMS, N_EXEMPLARS, N_METADATA]].any():
-        extras = scan_message(V1_EXTRAS if scan.symbols is None else V2_EXTRAS, scan.body)
+        extras = scan_message(V1_EXTRAS if scan.symbols is None else V2_EXTRAS, scan.body, limits=_SCAN_LIMITS)
         if scan.counts[N_HISTOGRAMS]:
             batch.histograms = _take_histograms(extras, series, context, refusals)
         if scan.counts[N_EXEMPLARS]:

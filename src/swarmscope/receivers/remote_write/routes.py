@@ -94,7 +94,10 @@ class RemoteWriteReceiver:
         """Unpack, decode and write one body; blocks until it is durable. Raises what decoders and sinks raise."""
         raw = decompress_leniently(body, encoding, self._settings.max_body_bytes_decompressed)
         known = self._known_metadata.setdefault(tenant, set())
-        context = DecodeContext(self._index, tenant, self._settings.created_timestamp_zero_ingestion, known)
+        settings = self._settings
+        context = DecodeContext(
+            self._index, tenant, settings.created_timestamp_zero_ingestion, known, bounds=settings.bounds
+        )
         decoded = decode_write_request(raw, proto, context)
         receipt = self._sink.write_metrics(decoded.batch)
         if decoded.metadata_keys:

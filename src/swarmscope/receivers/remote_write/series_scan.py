@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmscope.model.errors import MalformedInputError
+from swarmscope.model.errors import LimitExceededError, MalformedInputError
 from swarmscope.receivers.remote_write.series_kernel import (
     N_SAMPLES,
     N_SERIES,
@@ -38,6 +38,30 @@ _SERIES_BYTES, _SAMPLE_BYTES, _SYMBOL_BYTES = 64, 32, 24
 _SPARE_ROWS = 16
 
 
+@dataclass(frozen=True, slots=True)
+class RequestBounds:
+    """What one request may hold, whatever its size: an empty series takes two bytes and, decoded, a hundred.
+
+    The defaults are above what honest senders fit into the largest body that is taken.
+    """
+
+    max_series: int = 500_000
+    max_samples: int = 5_000_000
+    max_symbols: int = 2_000_000
+
+    def check(self, name: str, count: int) -> None:
+        """Raise LimitExceededError (`too_large`) where there are more than the bound called `name`."""
+        bound = int(getattr(self, name))
+        if count > bound:
+            what = name.removeprefix("max_")
+            raise LimitExceededError(
+                f"one request holds {count} {what}, more than {bound}", limit=f"remote_write.{name}", too_large=True
+            )
+
+
+DEFAULT_BOUNDS = RequestBounds()
+
+
 @dataclass(slots=True)
 class SeriesScan:
     """Series and float samples of one request, still undecoded. `symbols` and `details` are version 2's."""
@@ -55,23 +79,25 @@ def _secrets(seed: int, purpose: int) -> NDArray[np.uint64]:
     return derive_secrets(seed, purpose)
 
 
-def scan_write_request(body: NDArray[np.uint8], seed: int) -> SeriesScan:
-    """Walk a version 1 request. Raises MalformedInputError."""
+def scan_write_request(body: NDArray[np.uint8], seed: int, bounds: RequestBounds) -> SeriesScan:
+    """Walk a version 1 request. Raises MalformedInputError, and LimitExceededError beyond the bounds."""
     rows = (len(body) // _SERIES_BYTES + _SPARE_ROWS, len(body) // _SAMPLE_BYTES + _SPARE_ROWS)
     while True:
         series, samples, notes = _series_arrays(rows[0]), _sample_arrays(rows[1]), _notes()
         if not walk_write_request(body, _secrets(seed, _RAW_LABELS), series, samples, notes):
             raise _to_error(notes)
         n_series, n_samples = int(notes.counts[N_SERIES]), int(notes.counts[N_SAMPLES])
+        bounds.check("max_series", n_series)
+        bounds.check("max_samples", n_samples)
         if n_series <= rows[0] and n_samples <= rows[1]:
             return SeriesScan(body, _cut_series(series, n_series), _cut_samples(samples, n_samples), notes.counts)
         rows = (n_series, n_samples)
 
 
-def scan_symbol_request(body: NDArray[np.uint8], seed: int) -> SeriesScan:
-    """Walk a version 2 request. Raises MalformedInputError."""
+def scan_symbol_request(body: NDArray[np.uint8], seed: int, bounds: RequestBounds) -> SeriesScan:
+    """Walk a version 2 request. Raises MalformedInputError, and LimitExceededError beyond the bounds."""
     secrets = _secrets(seed, _SYMBOLS)
-    symbols, series = _scan_outer_level(body, secrets)
+    symbols, series = _scan_outer_level(body, secrets, bounds)
     n_series = len(series.key)
     rows = len(body) // _SAMPLE_BYTES + _SPARE_ROWS
     while True:
@@ -80,12 +106,15 @@ def scan_symbol_request(body: NDArray[np.uint8], seed: int) -> SeriesScan:
             raise _to_error(notes)
         notes.counts[N_SERIES] = n_series
         n_samples = int(notes.counts[N_SAMPLES])
+        bounds.check("max_samples", n_samples)
         if n_samples <= rows:
             return SeriesScan(body, series, _cut_samples(samples, n_samples), notes.counts, symbols, details)
         rows = n_samples
 
 
-def _scan_outer_level(body: NDArray[np.uint8], secrets: NDArray[np.uint64]) -> tuple[SymbolArrays, SeriesArrays]:
+def _scan_outer_level(
+    body: NDArray[np.uint8], secrets: NDArray[np.uint64], bounds: RequestBounds
+) -> tuple[SymbolArrays, SeriesArrays]:
     rows = (len(body) // _SYMBOL_BYTES + _SPARE_ROWS, len(body) // _SERIES_BYTES + _SPARE_ROWS)
     while True:
         symbols = SymbolArrays(np.empty(rows[0], np.int64), np.empty(rows[0], np.int64), np.empty(rows[0], np.uint64))
@@ -94,6 +123,8 @@ def _scan_outer_level(body: NDArray[np.uint8], secrets: NDArray[np.uint64]) -> t
         if n_symbols < 0:
             raise _to_error(notes)
         n_series = int(notes.counts[N_SERIES])
+        bounds.check("max_symbols", n_symbols)
+        bounds.check("max_series", n_series)
         if n_symbols <= rows[0] and n_series <= rows[1]:
             return _cut_symbols(symbols, n_symbols), _cut_series(series, n_series)
         rows = (n_symbols, n_series)
