@@ -28,6 +28,7 @@ from swarmscope.receivers.remote_write.refusals import Refusals
 from swarmscope.receivers.remote_write.schema import V1, V1_EXTRAS, V1_LABELS, V2, V2_EXTRAS, V2_LABELS
 from swarmscope.receivers.remote_write.series_kernel import N_EXEMPLARS, N_HISTOGRAMS, N_METADATA
 from swarmscope.receivers.remote_write.series_scan import (
+    DEFAULT_BOUNDS,
     RequestBounds,
     SeriesScan,
     scan_symbol_request,
