@@ -50,10 +50,8 @@ def ours() -> Iterator[str]:
         yield f"{address}/prometheus"
 
 
-@pytest.mark.parametrize(("since", "target", "message"), refusals())
-def test_refusals_are_the_same(peer: str, ours: str, since: str, target: str, message: str) -> None:
-    if since:
-        pytest.skip("words of Prometheus 3, this one is older")
+@pytest.mark.parametrize("target", [target for since, target, _ in refusals() if not since])
+def test_refusals_are_the_same(peer: str, ours: str, target: str) -> None:
     theirs, own = httpx.get(f"{peer}/api/v1{target}"), httpx.get(f"{ours}/api/v1{target}")
     assert (own.status_code, own.headers["content-type"]) == (theirs.status_code, theirs.headers["content-type"])
     assert own.content == theirs.content

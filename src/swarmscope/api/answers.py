@@ -89,7 +89,7 @@ def failure(error: ApiError) -> ChunkedAnswer:
     """The error envelope."""
     body = orjson.dumps({"status": "error", "errorType": error.kind, "error": str(error)})
     headers = {"content-type": JSON_TYPE}
-    if error.kind == "unavailable":
+    if error.status == 503 and error.kind == "unavailable":
         headers["retry-after"] = "1"
     return ChunkedAnswer([body], error.status, headers)
 

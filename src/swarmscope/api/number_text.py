@@ -61,7 +61,8 @@ def _write_first_digits(out: NDArray[np.uint8], at: int, number: int) -> Any:
 def write_unsigned(out: NDArray[np.uint8], at: int, number: int) -> int:
     """An unsigned integer without leading zeros."""
     if number < _EIGHT_DIGITS:
-        return _write_first_digits(out, at, number)
+        end: int = _write_first_digits(out, at, number)
+        return end
     upper = number // _EIGHT_DIGITS
     at = _write_first_digits(out, at, upper) if upper < _EIGHT_DIGITS else write_unsigned(out, at, upper)
     store_word(out, at, _eight_digits(number - upper * _EIGHT_DIGITS) | _ASCII_ZEROS)

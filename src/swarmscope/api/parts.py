@@ -91,6 +91,7 @@ class ApiSettings:
     max_concurrent_queries: int = 20
     max_samples: int = 50_000_000
     max_points_per_series: int = 11_000
+    max_response_bytes: int = 1 << 30  # of a query's answer, before compression
     lookback_ms: int = 300_000
     remote_read_frame_bytes: int = 1 << 20
     version: str = "0.1.0"

@@ -34,10 +34,7 @@ class QueryQueue:
         """Do `work` in a worker thread. `deadline` is cancelled when the client closes the connection."""
         watch = asyncio.create_task(_cancel_when_gone(request, deadline))
         try:
-            try:
-                await asyncio.wait_for(self._slots.acquire(), deadline.remaining_s)
-            except TimeoutError:
-                raise QueryTimeoutError("query timed out in query queue") from None
+            await self._take_slot(deadline)
             try:
                 return await self._run(lambda: _checked(deadline, work))
             finally:
@@ -49,6 +46,15 @@ class QueryQueue:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+
+    async def _take_slot(self, deadline: Deadline) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        try:
+            await asyncio.wait_for(self._slots.acquire(), deadline.remaining_s)
+        except TimeoutError:
+            raise QueryTimeoutError("query timed out in query queue") from None
 
 
 def _checked(deadline: Deadline, work: Callable[[], T]) -> T:

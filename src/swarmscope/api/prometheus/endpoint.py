@@ -18,6 +18,7 @@ from swarmscope.api.parameters import Parameters, parse_duration_ms, read_parame
 from swarmscope.api.parts import ApiParts, RequestRecord
 from swarmscope.api.prometheus.expressions import series_matchers
 from swarmscope.api.work import QueryQueue
+from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
 from swarmscope.model.errors import QuerySyntaxError, SwarmscopeError, UnsupportedQueryError
 from swarmscope.model.matchers import Matcher
 
@@ -46,6 +47,7 @@ class ReadPath:
         async def answer(request: Request) -> Response:
             began_s = time.perf_counter()
             exchange: Exchange | None = None
+            QUERIES_IN_FLIGHT.inc()
             try:
                 exchange = Exchange(self, request, await read_parameters(request))
                 response = await answering(exchange)
@@ -54,6 +56,8 @@ class ReadPath:
                 if not isinstance(error, ApiError | SwarmscopeError):
                     _log.exception("request to %s failed", endpoint)
                 response = failure(known)
+            finally:
+                QUERIES_IN_FLIGHT.dec()
             self.parts.on_request(
                 RequestRecord(
                     endpoint,

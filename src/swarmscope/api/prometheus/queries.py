@@ -22,7 +22,7 @@ from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS
 from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
 from swarmscope.api.prometheus.expressions import selector_matchers
 from swarmscope.api.prometheus.label_sets import label_dicts
-from swarmscope.api.prometheus.result_json import result_chunks
+from swarmscope.api.prometheus.result_json import Rendering, result_chunks
 from swarmscope.lang.promql import ValueType, parse_promql, to_ast_json, to_pretty, value_type
 from swarmscope.model.errors import QuerySyntaxError
 from swarmscope.model.metrics import HistogramColumns
@@ -108,7 +108,9 @@ async def _evaluate(exchange: Exchange, limit: int, run: Callable[[QueryOptions]
         answer, warnings = _limited(answer, limit)
         if not with_stats:
             answer = replace(answer, stats={})
-        data = result_chunks(answer, path.parts.reader.symbols, path.label_texts, deadline.check)
+        max_bytes = path.settings.max_response_bytes
+        rendering = Rendering(path.parts.reader.symbols, path.label_texts, deadline.check, max_bytes)
+        data = result_chunks(answer, rendering)
         return to_answer(envelope(data, [*answer.warnings, *warnings], answer.infos), JSON_TYPE, gzip=gzip)
 
     return await path.queue.run(exchange.request, deadline, work)

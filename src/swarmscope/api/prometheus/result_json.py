@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -11,6 +12,7 @@ from swarmscope.api.engine import QueryAnswer
 from swarmscope.api.json_series import grid_points, sample_points, series_json
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.api.number_text import plain_text, timestamp_text
+from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import LabelFrame, SymbolTable
 from swarmscope.query.histograms.rendering import histogram_json
@@ -19,10 +21,17 @@ from swarmscope.query.histograms.rows import from_columns
 _NO_LABELS = LabelFrame((), np.zeros((0, 0), np.int32))
 
 
-def result_chunks(
-    answer: QueryAnswer, catalogue: SymbolTable, texts: LabelTexts, check: Callable[[], None]
-) -> list[bytes]:
-    """The `data` member: `{"resultType":…,"result":…,"stats":…}`."""
+class Rendering(NamedTuple):
+    """What turning a result into text needs beside the result."""
+
+    catalogue: SymbolTable
+    texts: LabelTexts
+    check: Callable[[], None]  # raises to end the work
+    max_bytes: int
+
+
+def result_chunks(answer: QueryAnswer, rendering: Rendering) -> list[bytes]:
+    """The `data` member: `{"resultType":…,"result":…,"stats":…}`. Raises LimitExceededError over `max_bytes`."""
     head = b'{"resultType":"' + answer.kind.encode() + b'","result":'
     tail = (b',"stats":' + orjson.dumps(answer.stats) if answer.stats else b"") + b"}"
     if answer.kind == "scalar":
@@ -31,14 +40,12 @@ def result_chunks(
     elif answer.kind == "string":
         body = [b"[" + timestamp_text(int(answer.ts_ms[0])).encode() + b"," + orjson.dumps(answer.text) + b"]"]
     else:
-        body = [b"[", *_series_chunks(answer, catalogue, texts, check), b"]"]
+        body = [b"[", *_series_chunks(answer, rendering), b"]"]
     return [head, *body, tail]
 
 
-def _series_chunks(
-    answer: QueryAnswer, catalogue: SymbolTable, texts: LabelTexts, check: Callable[[], None]
-) -> list[bytes]:
-    labels = texts.render(answer.labels or _NO_LABELS, catalogue, answer.symbols)
+def _series_chunks(answer: QueryAnswer, rendering: Rendering) -> list[bytes]:
+    labels = rendering.texts.render(answer.labels or _NO_LABELS, rendering.catalogue, answer.symbols)
     vector = answer.kind == "vector"
     if answer.samples is not None:
         points = sample_points(answer.samples)
@@ -46,7 +53,16 @@ def _series_chunks(
         values = np.zeros((0, len(answer.ts_ms))) if answer.values is None else answer.values
         points = grid_points(answer.ts_ms, values, answer.present)
     histograms = _histogram_texts(answer.histograms, vector) if answer.histograms is not None else None
-    return list(series_json(labels, points, vector=vector, histograms=histograms, check=check))
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in series_json(labels, points, vector=vector, histograms=histograms, check=rendering.check):
+        size += len(chunk)
+        if size > rendering.max_bytes:
+            raise LimitExceededError(
+                f"the answer is larger than {rendering.max_bytes} bytes", limit="api.max_response_bytes"
+            )
+        chunks.append(chunk)
+    return chunks
 
 
 def _histogram_texts(histograms: HistogramColumns, vector: bool) -> dict[int, bytes]:

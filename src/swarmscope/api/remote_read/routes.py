@@ -21,7 +21,7 @@ from swarmscope.api.prometheus.endpoint import ReadPath
 from swarmscope.api.remote_read.answering import ReadSource, sampled_answer, streamed_groups
 from swarmscope.api.remote_read.request import MAX_REQUEST_BYTES, ReadRequest, decode_read_request
 from swarmscope.model.contracts import ReadBudget
-from swarmscope.model.errors import MalformedInputError
+from swarmscope.model.errors import MalformedInputError, QueryCancelledError
 from swarmscope.model.labels import DEFAULT_TENANT
 
 _SAMPLED_HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
@@ -98,5 +98,8 @@ class StreamedFrames(Response):
         group = self._first
         while group is not None:
             await send({"type": "http.response.body", "body": group, "more_body": True})
-            group = await self._path.queue.run(self._request, self._deadline, lambda: next(self._groups, None))
+            try:
+                group = await self._path.queue.run(self._request, self._deadline, lambda: next(self._groups, None))
+            except QueryCancelledError:
+                return  # nobody is there to see that the answer ends early
         await send({"type": "http.response.body", "body": b""})
