@@ -56,7 +56,7 @@ _RANGE = (
         "Holt's linear smoothing with a smoothing and a trend factor, each between 0 and 1.",
         experimental=True,
     ),
-    _over_time("first_over_time", "The oldest sample in the range.", experimental=True),
+    _over_time("first_over_time", "The oldest sample in the range."),
     _over_time("idelta", "Difference between the last two samples of the range."),
     _over_time("increase", "How much a counter grew over the range, resets accounted for, extrapolated."),
     _over_time("irate", "Per-second growth of a counter between the last two samples of the range."),

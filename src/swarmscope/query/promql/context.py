@@ -26,6 +26,7 @@ class Evaluation:
     """One query's evaluation. Belongs to one thread."""
 
     query: Steps  # the query's own times; subqueries evaluate at others
+    bounds: tuple[int, int]  # what `@ start()` and `@ end()` mean, ms; the last step may lie before the end
     lookback_ms: int
     default_step_ms: int
     symbols: QuerySymbols

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +112,8 @@ class PromqlEngine:
 
     def query_instant(self, request: QueryRequest) -> QueryResult:
         """Evaluate at `start_ms`. Raises the four query errors of `model.errors`."""
-        return self._query(request, Steps.instant(request.start_ms), ranged=False)
+        instant = replace(request, end_ms=request.start_ms)
+        return self._query(instant, Steps.instant(request.start_ms), ranged=False)
 
     def query_range(self, request: QueryRequest) -> QueryResult:
         """Evaluate at every step from `start_ms` to `end_ms`; the answer is a matrix sorted by labels."""
@@ -135,7 +136,7 @@ class PromqlEngine:
         tree = parse_promql(request.text)
         steps = Steps.spanning(request.start_ms, request.end_ms, max(1, request.step_ms))
         evaluation = self._evaluation(request, steps)
-        plan_fetches(tree, steps, evaluation.lookback_ms, evaluation.fetches)
+        plan_fetches(tree, evaluation.bounds, evaluation.lookback_ms, evaluation.fetches)
         fetches = [
             {"matchers": [str(m) for m in matchers], "start_ms": start, "end_ms": end}
             for matchers, (start, end) in evaluation.fetches.ranges().items()
@@ -157,6 +158,7 @@ class PromqlEngine:
         max_samples = min(request.max_samples or settings.max_samples, settings.max_samples)
         evaluation = Evaluation(
             query=steps,
+            bounds=(request.start_ms, request.end_ms),
             lookback_ms=request.lookback_ms or settings.lookback_ms,
             default_step_ms=settings.subquery_step_ms,
             symbols=QuerySymbols(self._reader.symbols),
@@ -178,7 +180,7 @@ class PromqlEngine:
                 f'invalid expression type "{kind.documented}" for range query, must be Scalar or instant Vector'
             )
         evaluation = self._evaluation(request, steps)
-        plan_fetches(tree, steps, evaluation.lookback_ms, evaluation.fetches)
+        plan_fetches(tree, evaluation.bounds, evaluation.lookback_ms, evaluation.fetches)
         value: Value
         if kind is ValueType.MATRIX:
             value, times = _matrix_value(tree, steps, evaluation)

@@ -171,10 +171,10 @@ def range_of(node: Node, steps: Steps, evaluation: Evaluation) -> RangeColumns:
         return range_of_selector(inner, steps, evaluation)
     if not isinstance(inner, Subquery):
         raise QueryFailedError("a range vector is needed here")
-    at = resolve_at(inner.at, evaluation.query)
+    at = resolve_at(inner.at, evaluation.bounds)
     own = subquery_steps(inner, steps, at, evaluation.default_step_ms)
     ends = (steps.times_ms() if at is None else np.full(steps.count, at, np.int64)) - inner.offset_ms
-    return columns_of_subquery(_frame_of(inner.expr, own, evaluation), own, ends, inner.range_ms)
+    return columns_of_subquery(_frame_of(inner.expr, own, evaluation), own, (ends, inner.range_ms), steps.times_ms())
 
 
 def _evaluate_call(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
@@ -264,12 +264,12 @@ def _call_extreme(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
 
 
 def _call_query_time(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
-    query = evaluation.query
+    query, (start_ms, end_ms) = evaluation.query, evaluation.bounds
     milliseconds = {
-        "start": query.start_ms,
-        "end": query.end_ms,
+        "start": start_ms,
+        "end": end_ms,
         "step": query.step_ms if query.count > 1 else 0,
-        "range": query.end_ms - query.start_ms,
+        "range": end_ms - start_ms,
     }[call.function]
     return Scalars(np.full(steps.count, milliseconds / 1000.0))
 

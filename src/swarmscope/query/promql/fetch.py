@@ -23,7 +23,7 @@ from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import LabelFrame, SampleColumns
 from swarmscope.model.staleness import is_stale
 from swarmscope.query.histograms.rows import HistogramRows, from_columns, take_rows
-from swarmscope.query.promql.frames import HistogramSeries, Steps
+from swarmscope.query.promql.frames import HistogramSeries
 from swarmscope.query.promql.lookup_kernels import drop_stale, has_stale
 
 Matchers = tuple[Matcher, ...]
@@ -122,41 +122,43 @@ def _contiguous(samples: SampleColumns) -> SampleColumns:
     )
 
 
-def resolve_at(at: int | Anchor | None, query: Steps) -> int | None:
+def resolve_at(at: int | Anchor | None, bounds: tuple[int, int]) -> int | None:
     """The fixed evaluation time of an `@` modifier in ms, None where there is none."""
     if at is Anchor.START:
-        return query.start_ms
+        return bounds[0]
     if at is Anchor.END:
-        return query.end_ms
+        return bounds[1]
     return at
 
 
-def plan_fetches(tree: Node, query: Steps, lookback_ms: int, fetches: Fetches) -> None:
+def plan_fetches(tree: Node, bounds: tuple[int, int], lookback_ms: int, fetches: Fetches) -> None:
     """Tell `fetches` what every selector of the tree needs."""
-    for matchers, start_ms, end_ms in _needs(tree, (query.start_ms, query.end_ms), query, lookback_ms):
+    for matchers, start_ms, end_ms in _needs(tree, bounds, bounds, lookback_ms):
         fetches.need(matchers, start_ms, end_ms)
 
 
-def _needs(node: Node, times: tuple[int, int], query: Steps, lookback_ms: int) -> Iterator[tuple[Matchers, int, int]]:
+def _needs(
+    node: Node, times: tuple[int, int], bounds: tuple[int, int], lookback_ms: int
+) -> Iterator[tuple[Matchers, int, int]]:
     match node:
         case VectorSelector(matchers=matchers):
-            start, end = _shifted(node, times, query)
+            start, end = _shifted(node, times, bounds)
             yield matchers, start - lookback_ms + 1, end
         case MatrixSelector(vector=vector, range_ms=range_ms):
-            start, end = _shifted(vector, times, query)
+            start, end = _shifted(vector, times, bounds)
             yield vector.matchers, start - range_ms + 1, end
         case Subquery(expr=expr, range_ms=range_ms):
-            start, end = _shifted(node, times, query)
-            yield from _needs(expr, (start - range_ms, end), query, lookback_ms)
+            start, end = _shifted(node, times, bounds)
+            yield from _needs(expr, (start - range_ms, end), bounds, lookback_ms)
         case Call(function="info", args=args):
-            yield from _needs(args[0], times, query, lookback_ms)
+            yield from _needs(args[0], times, bounds, lookback_ms)
         case _:
             for child in children(node):
-                yield from _needs(child, times, query, lookback_ms)
+                yield from _needs(child, times, bounds, lookback_ms)
 
 
-def _shifted(node: VectorSelector | Subquery, times: tuple[int, int], query: Steps) -> tuple[int, int]:
-    at = resolve_at(node.at, query)
+def _shifted(node: VectorSelector | Subquery, times: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int]:
+    at = resolve_at(node.at, bounds)
     start, end = times if at is None else (at, at)
     return start - node.offset_ms, end - node.offset_ms
 

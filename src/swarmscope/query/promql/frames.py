@@ -123,6 +123,7 @@ class RangeColumns:
     value: NDArray[np.float64]  # [n_samples]
     ends_ms: NDArray[np.int64]  # [n_steps] ascending
     range_ms: int
+    evaluated_ms: NDArray[np.int64]  # [n_steps] the evaluation times, before offset and @
     histograms: HistogramSeries | None = None
 
 

@@ -77,11 +77,13 @@ def float_windows(
     """A range function over the float samples alone; series without a result stay, absent."""
     n_series, n_steps = samples.labels.n_series, len(samples.ends_ms)
     values, present = evaluation.matrix(n_series, n_steps)
-    none = np.zeros(1)
+    none = np.zeros(n_steps)
     p0 = np.ascontiguousarray(scalars[0]) if scalars else none
     p1 = np.ascontiguousarray(scalars[1]) if len(scalars) > 1 else none
+    if function == "predict_linear":
+        p1 = samples.evaluated_ms.astype(np.float64)  # the line is extended from the evaluation, offset or not
     if function in RATES:
-        p0 = np.array([samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9])
+        p0 = np.full(max(1, n_steps), samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9)
     windows = Windows(samples.offsets, samples.ts_ms, samples.value, samples.ends_ms, samples.range_ms, p0, p1)
     out = Output(values, present)
 

@@ -21,7 +21,7 @@ _NO_TIME = np.iinfo(np.int64).min
 
 def lookup_times(selector: VectorSelector, steps: Steps, evaluation: Evaluation) -> NDArray[np.int64]:
     """When a selector looks at its samples, for each step [n_steps]."""
-    at = resolve_at(selector.at, evaluation.query)
+    at = resolve_at(selector.at, evaluation.bounds)
     if at is None:
         return steps.times_ms() - selector.offset_ms
     return np.full(steps.count, at - selector.offset_ms, np.int64)
@@ -105,7 +105,14 @@ def range_of_selector(selector: MatrixSelector, steps: Steps, evaluation: Evalua
     ends = lookup_times(selector.vector, steps, evaluation)
     histograms = fetched.histogram_series()
     return RangeColumns(
-        fetched.labels, samples.offsets, samples.ts_ms, samples.value, ends, selector.range_ms, histograms
+        fetched.labels,
+        samples.offsets,
+        samples.ts_ms,
+        samples.value,
+        ends,
+        selector.range_ms,
+        steps.times_ms(),
+        histograms,
     )
 
 

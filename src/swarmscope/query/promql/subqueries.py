@@ -24,8 +24,11 @@ def subquery_steps(node: Subquery, outer: Steps, at: int | None, default_step_ms
     return Steps.spanning(start_ms, last_end, step_ms)
 
 
-def columns_of_subquery(frame: Frame, own: Steps, ends_ms: NDArray[np.int64], range_ms: int) -> RangeColumns:
-    """A subquery's results as samples, with the windows of the outer steps."""
+def columns_of_subquery(
+    frame: Frame, own: Steps, windows: tuple[NDArray[np.int64], int], evaluated_ms: NDArray[np.int64]
+) -> RangeColumns:
+    """A subquery's results as samples, with the windows of the outer steps: (ends [n_steps], range), both ms."""
+    ends_ms, range_ms = windows
     times = own.times_ms()
     floats = np.ascontiguousarray(frame.floats_present())
     offsets, ts, values = cells_to_columns(np.ascontiguousarray(frame.values), floats, times)
@@ -35,4 +38,4 @@ def columns_of_subquery(frame: Frame, own: Steps, ends_ms: NDArray[np.int64], ra
         taken = take_rows(frame.histograms.rows, frame.histograms.cells[rows, steps])
         owned = np.searchsorted(rows, np.arange(frame.n_series + 1)).astype(np.int64)
         histograms = HistogramSeries(taken, owned, times[steps])
-    return RangeColumns(frame.labels, offsets, ts, values, ends_ms, range_ms, histograms)
+    return RangeColumns(frame.labels, offsets, ts, values, ends_ms, range_ms, evaluated_ms, histograms)

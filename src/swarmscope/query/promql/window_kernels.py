@@ -127,23 +127,23 @@ def _time_of(op: int, ts: _Times, v: _Floats, lo: int, hi: int) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _trend(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int, int], p: tuple[float, float]) -> float:
-    """`bounds` is (first, past, end of the window in ms), `p` are the scalar parameters."""
-    lo, hi, end = bounds
+def _trend(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[float, float]) -> float:
+    """`bounds` is (first, past), `p` are the scalar parameters; predict_linear's second is its origin in ms."""
+    lo, hi = bounds
     if op in (_IDELTA, _IRATE):
         return _last_pair(ts, v, hi, op == _IRATE)
     if op == _DERIV:
         return linear_regression(ts, v, lo, hi, ts[lo])[0]
     if op == _PREDICT:
-        slope, at_origin = linear_regression(ts, v, lo, hi, end)
+        slope, at_origin = linear_regression(ts, v, lo, hi, int(p[1]))
         return float(slope * p[0] + at_origin)
     return double_smoothing(v, lo, hi, p[0], p[1])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int, int], p: tuple[float, float]) -> float:
+def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[float, float]) -> float:
     """The value of a window that has enough samples."""
-    lo, hi, _ = bounds
+    lo, hi = bounds
     if op == _SUM:
         return window_sum(v, lo, hi)
     if op == _MEAN:
@@ -226,7 +226,7 @@ def reduce_windows(op: int, w: Windows, out: Output, first: int, past: int) -> N
                 total = sums[hi - a] - sums[lo - a]
                 values[i, step] = total if op == _SUM else total / (hi - lo)
             else:
-                values[i, step] = _window_value(op, ts, v, (lo, hi, end), (p0[step], p1[step]))
+                values[i, step] = _window_value(op, ts, v, (lo, hi), (p0[step], p1[step]))
             present[i, step] = True
 
 
