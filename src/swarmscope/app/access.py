@@ -25,6 +25,11 @@ class Tokens:
     def __bool__(self) -> bool:
         return bool(self._tokens)
 
+    @property
+    def first(self) -> str | None:
+        """A token for the program's own use, None where none is needed."""
+        return self._tokens[0].decode() if self._tokens else None
+
     def accepts(self, authorization: str) -> bool:
         """Whether the value of an `Authorization` header carries an accepted token."""
         scheme, _, credentials = authorization.partition(" ")

@@ -32,6 +32,8 @@ _LAST_CALL_S = 9.5
 def launch(flags: dict[str, Any], config: Path | None, agent_config: Path | None) -> int:
     """Run the program; the exit code is 0 after a signal, 1 when it cannot run, 2 when the settings are wrong."""
     cache = prepare_cache()
+    # The only child process is started with exec at once; gRPC's fork handlers would only write a remark about it.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
         settings = load_settings(flags, file=config, agent_file=agent_config)
         jobs = load_scrape_jobs(settings)

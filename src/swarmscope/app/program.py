@@ -17,7 +17,9 @@ from starlette.types import ASGIApp
 from swarmscope import __version__
 from swarmscope.app.access import Tokens, guarded
 from swarmscope.app.clock import SystemClock
+from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.reading import main_app, make_api_parts, prometheus_app
 from swarmscope.app.stages.receiving import (
@@ -102,6 +104,9 @@ class Program:
             await stack.enter_async_context(serving(at_root, listeners.prometheus))
         # The main port comes last: once it answers, everything does.
         await stack.enter_async_context(serving(main_app(parts, [*write_routes, *otlp_routes], guard), listeners.main))
+        if settings.demo:
+            endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}/v1/metrics"
+            await stack.enter_async_context(demonstrating(endpoint, tokens.first))
         return listeners.addresses(grpc_port)
 
     def _catch_signals(self, stack: contextlib.AsyncExitStack) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+
+_CLASSIC_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_CLASSIC_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +21,17 @@ class Series:
 
     @property
     def name(self) -> str:
-        """`name{a="b"}` as in PromQL."""
+        """The selector that PromQL would find it by: `name{a="b"}`, quoted where a name is not a classic one."""
         labels = dict(self.labels)
         metric = labels.pop("__name__", "")
-        inside = ", ".join(f"{key}={_quoted(value)}" for key, value in sorted(labels.items()))
+        parts = [
+            f"{key if _CLASSIC_LABEL.fullmatch(key) else _quoted(key)}={_quoted(value)}"
+            for key, value in sorted(labels.items())
+        ]
+        if metric and not _CLASSIC_METRIC.fullmatch(metric):
+            parts.insert(0, _quoted(metric))
+            metric = ""
+        inside = ", ".join(parts)
         return f"{metric}{{{inside}}}" if inside or not metric else metric
 
 
