@@ -39,10 +39,10 @@ from swarmscope.receivers.otlp.native_histograms import (
     to_histogram_columns,
 )
 from swarmscope.receivers.otlp.native_totals import NativeTotals, NativeUndo, PointTimes
+from swarmscope.receivers.otlp.new_series import NewSeries, ResourceMemory
 from swarmscope.receivers.otlp.refusals import Refusals, check_points
 from swarmscope.receivers.otlp.request_columns import (
     DELTA,
-    POINT_MESSAGES,
     SCHEMA,
     DataKind,
     MetricColumns,
@@ -50,13 +50,12 @@ from swarmscope.receivers.otlp.request_columns import (
     to_metric_columns,
     to_point_columns,
 )
-from swarmscope.receivers.otlp.series_labels import LabelMaker, ResourceLabels, decode_part, to_series_labels
+from swarmscope.receivers.otlp.series_labels import LabelMaker
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.wire.key_hash import derive_secrets
 from swarmscope.receivers.wire.scanner import Scan, scan_message
 
 _NS_PER_MS = np.uint64(1_000_000)
-_MAX_RESOURCES = 8192
 _LATE = {
     OUT_OF_ORDER: "the delta is not newer than the last one of its series",
 }
@@ -111,7 +110,7 @@ class MetricsDecoder:
         # Other settings give the same bytes other labels, so they must give other keys.
         self._secrets = derive_secrets(index.seed, zlib.crc32(repr(settings).encode()) | 1 << 32)
         self._labels = LabelMaker(settings)
-        self._resources: dict[int, ResourceLabels] = {}
+        self._resources = ResourceMemory(self._labels)
         self._told = ToldMetadata()
         self._totals = DeltaTotals(settings.max_delta_series, settings.delta_max_stale_s)
         self._starts = DeltaTotals(settings.max_delta_series, settings.delta_max_stale_s)
@@ -122,7 +121,7 @@ class MetricsDecoder:
 
         Follow with `confirm` once the batch is stored, or with `take_back` when it is not.
         """
-        scan = scan_message(SCHEMA, body)
+        scan = scan_message(SCHEMA, _to_read_only(body))
         metrics = to_metric_columns(scan, self._secrets)
         points = to_point_columns(scan, metrics, self._secrets)
         families = Families(scan, metrics, self._settings.translation_strategy)
@@ -180,7 +179,7 @@ class MetricsDecoder:
         if parts.scan.count("Exemplar"):
             owners = _to_point_series(samples, of_sample, native_point, of_native, len(points.metric))
             batch.exemplars = to_exemplar_columns(parts.scan, points, owners, self._labels)
-        rows = np.unique(points.metric[parts.refusals.keep])
+        rows = np.flatnonzero(np.bincount(points.metric[parts.refusals.keep], minlength=len(parts.metrics.kind)))
         batch.metadata, decoded.told = self._told.to_columns(parts.tenant, parts.families, parts.metrics, rows)
 
     def _to_samples(self, parts: _Parts, decoded: DecodedMetrics) -> tuple[FloatSamples, NDArray[np.uint64]]:
@@ -243,9 +242,18 @@ class MetricsDecoder:
         resource = parts.metrics.resource_row[points.metric[kept]] if len(kept) else kept
         latest_ns = np.zeros(len(parts.metrics.resource_key), np.uint64)
         np.maximum.at(latest_ns, resource, points.time_ns[kept])
-        rows = [row for row in np.unique(resource).tolist() if self._resource(parts, row).target_info]
+        rows = [row for row in np.flatnonzero(latest_ns).tolist() if self._has_target_info(parts, row)]
         chosen = np.array(rows, np.int64)
         return _TargetInfo(chosen, (latest_ns[chosen] // _NS_PER_MS).astype(np.int64))
+
+    def _has_target_info(self, parts: _Parts, row: int) -> bool:
+        try:
+            return self._resources.labels(parts.scan, parts.metrics, row).target_info is not None
+        except ValueError as error:
+            points = np.flatnonzero(parts.refusals.keep)
+            mine = parts.metrics.resource_row[parts.points.metric[points]] == row
+            parts.refusals.refuse(points[mine], str(error))
+            return False
 
     def _to_zero_samples(
         self, parts: _Parts, samples: FloatSamples, keys: NDArray[np.uint64], decoded: DecodedMetrics
@@ -275,27 +283,18 @@ class MetricsDecoder:
         if not len(unknown):
             return empty_label_sets(), good
         labels: list[dict[str, str]] = []
-        maker = _SeriesLabels(self, parts)
+        new = NewSeries(parts.scan, (parts.metrics, parts.points), parts.families, self._resources, self._labels)
         at = first[unknown]
         rows = zip(unknown.tolist(), entries.point[at].tolist(), entries.role[at].tolist(), entries.bound[at].tolist(),
                    strict=True)  # fmt: skip
         for series, point, role, bound in rows:
             try:
-                labels.append(maker.series(point, role, bound))
+                labels.append(new.labels(point, role, bound))
             except ValueError as error:
                 good[series] = False
                 mine = (number == series) & (entries.role != Role.TARGET_INFO)
                 parts.refusals.refuse(entries.point[mine], str(error))
         return LabelSets.from_dicts(labels), good
-
-    def _resource(self, parts: _Parts, row: int) -> ResourceLabels:
-        key = int(parts.metrics.resource_key[row])
-        known = self._resources.get(key)
-        if known is None:
-            if len(self._resources) >= _MAX_RESOURCES:
-                self._resources.clear()
-            known = self._resources[key] = self._labels.resource_labels(_resource_message(parts.scan, row))
-        return known
 
     def _plain_keys(self, point_key: NDArray[np.uint64], point: NDArray[np.int64]) -> NDArray[np.uint64]:
         n = len(point)
@@ -312,54 +311,11 @@ class MetricsDecoder:
         return self._now_ns() // 1_000_000_000
 
 
-class _SeriesLabels:
-    """Labels of a request's new series; what neighbours share is made once."""
-
-    def __init__(self, decoder: MetricsDecoder, parts: _Parts) -> None:
-        self._decoder = decoder
-        self._parts = parts
-        self._scopes: dict[int, dict[str, str]] = {}
-        self._point = -1
-        self._shared: dict[str, str] = {}
-
-    def series(self, point: int, role: int, bound: float) -> dict[str, str]:
-        """Raises ValueError for names that cannot be used, MalformedInputError for text that is not UTF-8."""
-        parts = self._parts
-        if role == Role.TARGET_INFO:
-            target_info = self._decoder._resource(parts, point).target_info or {}
-            return {name: text for name, text in target_info.items() if text}
-        metric = int(parts.points.metric[point])
-        if point != self._point:
-            message = POINT_MESSAGES[int(np.searchsorted(parts.points.bounds, point, side="right")) - 1]
-            start, end = int(parts.points.start[point]), int(parts.points.end[point])
-            decoded = decode_part(message, parts.scan.buffer, start, end)
-            resource = self._decoder._resource(parts, int(parts.metrics.resource_row[metric]))
-            scope = self._scope(int(parts.metrics.scope_row[metric]))
-            self._shared = self._decoder._labels.point_labels(decoded, resource, scope)
-            self._point = point
-        return to_series_labels(self._shared, parts.families.family(metric).name, role, bound)
-
-    def _scope(self, row: int) -> dict[str, str]:
-        known = self._scopes.get(row)
-        if known is None:
-            known = self._scopes[row] = _scope_labels(self._decoder._labels, self._parts.scan, row)
-        return known
-
-
-def _resource_message(scan: Scan, row: int) -> object:
-    table, child = scan.table("Resource"), int(scan.table("ResourceMetrics").child("resource")[row])
-    if child < 0:
-        return decode_part("Resource", scan.buffer, 0, 0)
-    return decode_part("Resource", scan.buffer, int(table.start[child]), int(table.end[child]))
-
-
-def _scope_labels(maker: LabelMaker, scan: Scan, row: int) -> dict[str, str]:
-    scopes, table = scan.table("ScopeMetrics"), scan.table("InstrumentationScope")
-    child = int(scopes.child("scope")[row])
-    if child < 0:
-        return {}
-    scope = decode_part("InstrumentationScope", scan.buffer, int(table.start[child]), int(table.end[child]))
-    return maker.scope_labels(scope, scopes.texts("schema_url").text(row))
+def _to_read_only(body: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Numba compiles a kernel once for arrays that may be written and once for others; this receiver has the latter."""
+    view = body.view()
+    view.flags.writeable = False
+    return view
 
 
 def _is_delta(parts: _Parts) -> NDArray[np.bool_]:

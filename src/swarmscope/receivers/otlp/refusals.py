@@ -29,6 +29,8 @@ class Refusals:
 
     def refuse(self, points: NDArray[np.int64], reason: str) -> None:
         """Refuse points by number; those already refused are not counted again."""
+        if not len(points):
+            return
         fresh = np.unique(points)
         fresh = fresh[self.keep[fresh]]
         if not len(fresh):

@@ -35,7 +35,7 @@ _MESSAGES: dict[str, Any] = {
     "KeyValue": common_pb2.KeyValue,
 }
 _MAX_REMEMBERED = 8192  # label names and resources; far more than a fleet has, so clearing all is rare
-_SUFFIXES = {Role.BUCKET: "_bucket", Role.SUM: "_sum", Role.COUNT: "_count"}
+_SUFFIXES: dict[int, str] = {Role.BUCKET: "_bucket", Role.SUM: "_sum", Role.COUNT: "_count"}
 
 
 def decode_part(message: str, body: NDArray[Any], start: int, end: int) -> Any:
@@ -77,7 +77,12 @@ class LabelMaker:
 
     def attribute_labels(self, attributes: Iterable[Any]) -> dict[str, str]:
         """Attributes as labels; values of keys that come to one name are joined with ";", in order of the keys."""
-        texts = {pair.key: to_attribute_text(pair.value) for pair in attributes}
+        # Fast path: most values are strings, and those that are not read as empty strings.
+        texts = {pair.key: pair.value.string_value or to_attribute_text(pair.value) for pair in attributes}
+        if not self._settings.translation_strategy.escapes:
+            if "" in texts:
+                self.label_name("")
+            return texts
         labels: dict[str, str] = {}
         for key in sorted(texts):
             name = self.label_name(key)
@@ -108,7 +113,8 @@ class LabelMaker:
             return None
         keep = self._settings.keep_identifying_resource_attributes
         pairs = [pair for pair in resource.attributes if keep or pair.key not in _IDENTIFYING]
-        return {**self.attribute_labels(pairs), **identity, METRIC_NAME: TARGET_INFO}
+        labels = {**self.attribute_labels(pairs), **identity, METRIC_NAME: TARGET_INFO}
+        return {name: text for name, text in labels.items() if text}
 
     def scope_labels(self, scope: Any, schema_url: str) -> dict[str, str]:
         """Labels of an `InstrumentationScope`, empty unless they are promoted."""
@@ -136,13 +142,13 @@ class LabelMaker:
             labels.setdefault(name, value)
         labels.update(scope)
         labels.update(resource.identity)
-        return labels
+        return {name: text for name, text in labels.items() if text}
 
 
 def to_series_labels(shared: dict[str, str], family: str, role: int, bound: float) -> dict[str, str]:
-    """Labels of one of a point's series; empty values are dropped."""
-    labels = {name: value for name, value in shared.items() if value}
-    labels[METRIC_NAME] = family + _SUFFIXES.get(Role(role), "") if role else family
+    """Labels of one of a point's series."""
+    labels = shared.copy()
+    labels[METRIC_NAME] = family + _SUFFIXES.get(role, "")
     if role == Role.BUCKET:
         labels["le"] = to_plain_number_text(bound)
     elif role == Role.QUANTILE:
