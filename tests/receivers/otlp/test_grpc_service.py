@@ -106,6 +106,26 @@ def test_other_signals_are_refused_by_name(channel: Any) -> None:
     assert "MetricsService" in caught.value.details()
 
 
+class RefusingInterceptor(grpc.ServerInterceptor):
+    def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        def refuse(body: bytes, context: Any) -> bytes:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(refuse)
+
+
+def test_interceptors_see_a_call_first(sink: RecordingSink, request_message: Any) -> None:
+    metrics = OtlpMetrics(OtlpSettings(), sink, sink.index)
+    server = grpc_server(metrics, "127.0.0.1:0", interceptors=(RefusingInterceptor(),))
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as caught:
+        MetricsServiceStub(channel).Export(request_message)
+    server.stop(1)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert sink.batches == []
+
+
 def test_a_port_in_use_is_an_error(sink: RecordingSink) -> None:
     metrics = OtlpMetrics(OtlpSettings(max_concurrent_requests=1), sink, sink.index)
     first = grpc_server(metrics, "127.0.0.1:0")

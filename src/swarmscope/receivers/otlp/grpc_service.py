@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -76,6 +77,7 @@ class OtlpGrpcServer:
         self._server = grpc.server(
             self._executor,
             handlers=(_ExportHandler(metrics),),
+            interceptors=tuple(interceptors),
             interceptors=tuple(interceptors),
             options=(
                 ("grpc.max_receive_message_length", settings.max_body_bytes_decompressed),

@@ -13,6 +13,7 @@ from swarmscope.receivers.otlp.decode import MetricsDecoder
 from swarmscope.receivers.otlp.settings import OtlpSettings
 
 _DELTA, _CUMULATIVE = 1, 2
+_NOW_NS = 10**18  # late enough that stale totals are looked for
 
 
 class _EmptyIndex:
@@ -57,6 +58,6 @@ def warm_up() -> None:
     body = np.frombuffer(_to_request(), np.uint8)
     for as_native in (False, True):
         settings = OtlpSettings(convert_histograms_to_nhcb=as_native, zero_sample_at_start=True)
-        decoder = MetricsDecoder(settings, _EmptyIndex(), lambda: 0)
+        decoder = MetricsDecoder(settings, _EmptyIndex(), lambda: _NOW_NS)
         decoded = decoder.decode(body, "warm-up")
         decoder.take_back(decoded)
