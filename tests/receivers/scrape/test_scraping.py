@@ -174,7 +174,7 @@ def test_stop_marks_nothing_stale():
         await asyncio.sleep(0.3)
         assert len(sink.of("up", job="j")) == count
 
-    with serving(Target()) as address:
+    with serving(Target(b"# TYPE up_time gauge\nup_time 1\n")) as address:
         run(scene(address))
 
 
@@ -332,6 +332,7 @@ def test_store_that_is_down_shows_in_the_target():
             await until(lambda: sink.last("up_time") == 1)
             # What could not be stored was not remembered as seen.
             assert sink.of("scrape_series_added", job="j")[0][1] == 1
+            assert sink.metadata == {"up_time": ["gauge", "", ""]}
 
-    with serving(Target()) as address:
+    with serving(Target(b"# TYPE up_time gauge\nup_time 1\n")) as address:
         run(scene(address))

@@ -19,7 +19,6 @@ from swarmscope.receivers.scrape.series_hash import secrets_of
 from swarmscope.receivers.wire.key_hash import combine_hashes, hash_span, to_tuple
 from swarmscope.receivers.wire.memory import address_of, load_u8, load_u64
 
-SPACE, TAB, NEWLINE, HASH, QUOTE, BACKSLASH, OPEN, CLOSE = 32, 9, 10, 35, 34, 92, 123, 125
 NO_TIMESTAMP = -(2**63)
 # Rows of the counters array
 ROWS, NOTES, EXEMPLARS, SLOW, LAST_TYPE, ENDED = range(6)

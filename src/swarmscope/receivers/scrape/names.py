@@ -6,6 +6,8 @@ Source: https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Literal
 
 ValidationScheme = Literal["utf8", "legacy"]
@@ -20,6 +22,8 @@ def is_legacy_metric_name(name: str) -> bool:
     return _LEGACY_METRIC.fullmatch(name) is not None
 
 
+# Label names repeat from series to series.
+@lru_cache(maxsize=4096)
 def is_legacy_label_name(name: str) -> bool:
     """Whether `name` needs no quotes as a label name."""
     return _LEGACY_LABEL.fullmatch(name) is not None
@@ -33,3 +37,8 @@ def is_valid_metric_name(name: str, scheme: ValidationScheme) -> bool:
 def is_valid_label_name(name: str, scheme: ValidationScheme) -> bool:
     """Whether `name` may name a label under `scheme`."""
     return is_legacy_label_name(name) if scheme == "legacy" else bool(name)
+
+
+def are_valid_label_names(names: Collection[str], scheme: ValidationScheme) -> bool:
+    """Whether each of `names` may name a label under `scheme`."""
+    return all(map(is_legacy_label_name, names)) if scheme == "legacy" else "" not in names

@@ -8,7 +8,7 @@ from __future__ import annotations
 from swarmscope.receivers.scrape.config_model import ScrapeJob
 from swarmscope.receivers.scrape.exposition import ExpositionError
 from swarmscope.receivers.scrape.float_text import normalise_bound
-from swarmscope.receivers.scrape.names import is_valid_label_name, is_valid_metric_name
+from swarmscope.receivers.scrape.names import are_valid_label_names, is_valid_metric_name
 from swarmscope.receivers.scrape.relabel import RelabelRule, apply_relabelling
 
 _BOUND_OF_KIND = {"histogram": "le", "gaugehistogram": "le", "summary": "quantile"}
@@ -60,7 +60,7 @@ class SampleLabeller:
         scheme = self._job.validation_scheme
         if not name:
             raise ExpositionError("sample with no metric name after relabelling")
-        if not is_valid_metric_name(name, scheme) or not all(is_valid_label_name(key, scheme) for key in labels):
+        if not is_valid_metric_name(name, scheme) or not are_valid_label_names(labels, scheme):
             raise ExpositionError(f"invalid metric name or label names: {name!r} {labels}")
         self._check_limits(name, labels)
 

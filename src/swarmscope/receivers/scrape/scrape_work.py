@@ -74,6 +74,7 @@ class ScrapeWork:
             receipt = self._sink.write_metrics(batch)
             self._mark_vanished(built, ts_ms)
         except SwarmscopeError as reason:
+            self.series.forget_extras()
             return ScrapeOutcome(f"the samples could not be stored: {reason}")
         if built is not None:
             self.series.remember(built)

@@ -210,6 +210,11 @@ class TargetSeries:
         """Note what was written, after it was."""
         self._seen = built.seen
 
+    def forget_extras(self) -> None:
+        """The last batch was not stored: its metadata and exemplars are to be told again."""
+        self._metadata_hash = -1
+        self._exemplars = set()
+
     def take_vanished(self, tracked: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
         """Keys and catalogue numbers of series that were tracked and are not in `tracked`, the ones from now on.
 
