@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
@@ -77,7 +76,6 @@ class OtlpGrpcServer:
         self._server = grpc.server(
             self._executor,
             handlers=(_ExportHandler(metrics),),
-            interceptors=tuple(interceptors),
             interceptors=tuple(interceptors),
             options=(
                 ("grpc.max_receive_message_length", settings.max_body_bytes_decompressed),
