@@ -1,0 +1,1 @@
+"""Side-by-side benchmark of Swarmscope, VictoriaMetrics and Prometheus; `python -m bench --help`."""
