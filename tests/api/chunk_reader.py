@@ -22,6 +22,11 @@ class Bits:
         self.at += width
         return int(piece, 2) if piece else 0
 
+    def finish(self) -> None:
+        """Nothing but padding is left: at most a part of a byte, and the empty byte that Prometheus may hold ready."""
+        assert len(self.text) - self.at < 16
+        assert "1" not in self.text[self.at :]
+
     def signed(self, width: int) -> int:
         number = self.take(width)
         return number - (1 << width) if number > 1 << (width - 1) else number
@@ -96,7 +101,7 @@ def read_xor(data: bytes) -> list[tuple[int, int]]:
         delta = bits.uvarint() if number == 1 else delta + bits.time_varbit()
         ts += delta
         samples.append((ts, value.follow(bits)))
-    assert len(bits.text) - bits.at < 8
+    bits.finish()
     return samples
 
 
@@ -115,7 +120,7 @@ def read_histograms(data: bytes, *, floats: bool) -> tuple[dict[str, Any], list[
     positive = sum(length for _, length in layout["positive"])
     cells = positive + sum(length for _, length in layout["negative"])
     rows = float_rows(bits, count, cells) if floats else integer_rows(bits, count, cells)
-    assert len(bits.text) - bits.at < 8
+    bits.finish()
     return layout, [{**row, "positive": row["cells"][:positive], "negative": row["cells"][positive:]} for row in rows]
 
 

@@ -272,7 +272,7 @@ def listening(app: Starlette) -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         held.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", loop="asyncio"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", loop="uvloop", http="httptools"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
         thread.start()
         try:

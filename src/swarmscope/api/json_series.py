@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from swarmscope.api.label_text import LabelText
 from swarmscope.api.number_text import MAX_NUMBER_BYTES, MAX_TIMESTAMP_BYTES, write_double, write_timestamp
+from swarmscope.api.plain_arrays import plain_array
 from swarmscope.api.raw_bytes import load_word, store_word
 from swarmscope.model.series import SampleColumns
 
@@ -148,23 +149,22 @@ def _render_stamps(ts_ms: NDArray[np.int64], length: NDArray[np.int64], out: NDA
 def grid_points(ts_ms: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_] | None) -> Points:
     """Points of a range query: `values` [n_series, n_steps] at the times `ts_ms` [n_steps]."""
     n_series, n_steps = values.shape
-    flat = np.ascontiguousarray(values, np.float64).reshape(-1)
+    flat = plain_array(values, np.float64).reshape(-1)
     length = np.zeros(n_steps, np.int64)
     text = np.zeros(n_steps * STAMP_BYTES + 8, np.uint8)
-    _render_stamps(np.ascontiguousarray(ts_ms, np.int64), length, text)
-    there = np.zeros(0, np.bool_) if present is None or present.all() else np.ascontiguousarray(present).reshape(-1)
+    times_ms = plain_array(ts_ms, np.int64)
+    _render_stamps(times_ms, length, text)
+    there = np.zeros(0, np.bool_) if present is None or present.all() else plain_array(present, np.bool_).reshape(-1)
     offsets = np.arange(n_series + 1, dtype=np.int64) * n_steps
-    return Points(offsets, flat, flat.view(np.uint64), there, ts_ms, text, length)
+    return Points(offsets, flat, flat.view(np.uint64), there, times_ms, text, length)
 
 
 def sample_points(samples: SampleColumns) -> Points:
     """Points of raw samples, each with its own time stamp."""
-    value = np.ascontiguousarray(samples.value, np.float64)
-    nothing = np.zeros(0, np.bool_)
-    return Points(
-        samples.offsets, value, value.view(np.uint64), nothing, np.ascontiguousarray(samples.ts_ms, np.int64),
-        np.zeros(0, np.uint8), np.zeros(0, np.int64),
-    )  # fmt: skip
+    value = plain_array(samples.value, np.float64)
+    offsets, ts_ms = plain_array(samples.offsets, np.int64), plain_array(samples.ts_ms, np.int64)
+    all_there, no_stamps = np.zeros(0, np.bool_), np.zeros(0, np.uint8)
+    return Points(offsets, value, value.view(np.uint64), all_there, ts_ms, no_stamps, np.zeros(0, np.int64))
 
 
 def _series_bounds(labels: LabelText, points: Points) -> NDArray[np.int64]:

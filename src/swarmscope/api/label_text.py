@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from swarmscope.api.plain_arrays import byte_array
 from swarmscope.model.series import LabelFrame, SymbolTable
 
 # The cache is emptied when it passes these: strings of churned series must not stay for ever.
@@ -46,7 +47,7 @@ class LabelTexts:
         codes = frame.codes[order].astype(np.int64) if order else np.zeros((0, frame.n_series), np.int64)
         names = [orjson.dumps(frame.names[row]) + b":" for row in order]
         bounds = np.cumsum([0, *map(len, names)], dtype=np.int64)
-        name_text = np.frombuffer(b"".join(names), np.uint8)
+        name_text = byte_array(b"".join(names))
         # Codes that a query made up stand far above the catalogue's.
         if codes.size and int(codes.max()) >= _MAX_CACHED_CODES:
             return LabelText(name_text, bounds, *_render_once(codes, symbols or catalogue))
@@ -98,4 +99,4 @@ def _render_once(
     texts = [b"" if code == -1 else orjson.dumps(symbols.text(code)) for code in distinct.tolist()]
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     starts = np.cumsum(lengths) - lengths
-    return np.frombuffer(b"".join(texts), np.uint8), starts[place], lengths[place]
+    return byte_array(b"".join(texts)), starts[place], lengths[place]

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.api.plain_arrays import plain_array
 from swarmscope.api.raw_bytes import load_word, store_word, trailing_zeros
 from swarmscope.api.shortest_decimal import shortest_decimal
 
@@ -189,7 +190,7 @@ def _write_lines(values: NDArray[np.float64], bits: NDArray[np.uint64], out: NDA
 
 def double_texts(values: NDArray[np.float64]) -> list[str]:
     """Each double as text. # Slow path: for scalars, exemplars and other small answers."""
-    values = np.ascontiguousarray(values, np.float64)
+    values = plain_array(values, np.float64)
     out = np.empty(len(values) * (MAX_NUMBER_BYTES + 1) + 8, np.uint8)
     size = _write_lines(values, values.view(np.uint64), out)
     return out[:size].tobytes().decode("ascii").split("\n")[:-1]

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.api.plain_arrays import plain_array
 from swarmscope.model.series import SampleColumns
 
 # Tag and length, tag and double, tag and a varint of ten bytes at the most.
@@ -45,9 +46,9 @@ def _write_samples(
 
 def encode_samples(samples: SampleColumns) -> list[bytes]:
     """The `samples` fields of each series."""
-    bits = np.ascontiguousarray(samples.value, np.float64).view(np.uint64)
+    bits = plain_array(samples.value, np.float64).view(np.uint64)
     out = np.empty(len(samples.ts_ms) * _MAX_SAMPLE_BYTES, np.uint8)
     ends = np.empty(len(samples.offsets) - 1, np.int64)
-    _write_samples(samples.offsets, np.ascontiguousarray(samples.ts_ms, np.int64), bits, out, ends)
+    _write_samples(plain_array(samples.offsets, np.int64), plain_array(samples.ts_ms, np.int64), bits, out, ends)
     bounds = [0, *ends.tolist()]
     return [out[start:end].tobytes() for start, end in zip(bounds, bounds[1:], strict=False)]

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.api.plain_arrays import plain_array
 from swarmscope.api.remote_read.bit_stream import (
     NO_LEADING,
     write_bits,
@@ -81,9 +82,9 @@ def chunk_starts(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray
 
 def encode_xor_chunks(samples: SampleColumns) -> Chunks:
     """All samples of all series as XOR chunks."""
-    series, starts, ends = chunk_starts(samples.offsets)
-    ts_ms = np.ascontiguousarray(samples.ts_ms, np.int64)
-    bits = np.ascontiguousarray(samples.value, np.float64).view(np.uint64)
+    series, starts, ends = chunk_starts(plain_array(samples.offsets, np.int64))
+    ts_ms = plain_array(samples.ts_ms, np.int64)
+    bits = plain_array(samples.value, np.float64).view(np.uint64)
     out = np.zeros(len(starts) * _HEAD_BYTES + len(ts_ms) * _SAMPLE_BYTES, np.uint8)
     bounds = np.zeros(len(starts) + 1, np.int64)
     _encode_all(starts, ends, ts_ms, bits, out, bounds)
