@@ -310,6 +310,16 @@ def test_exemplars(exchange: Any, make_request: Make, attributed: Make) -> None:
     assert batch.exemplars.labels.to_dicts() == [{**ids, "user": "u"}, ids, ids]
 
 
+def test_an_exemplar_survives_a_key_that_is_no_label(exchange: Any, make_request: Make, attributed: Make) -> None:
+    request = make_request()
+    point = request.metric("g").gauge.data_points.add(time_unix_nano=T_NS, as_int=1)
+    attributed(
+        point.exemplars.add(time_unix_nano=T_NS, as_int=1, span_id=b"12345678"), {"": "x"}, "filtered_attributes"
+    )
+    exemplars = exchange.send(request).batch.exemplars
+    assert exemplars.labels.to_dicts() == [{"span_id": b"12345678".hex()}]
+
+
 def test_zero_sample_where_the_start_is_new(make_exchange: Make, make_request: Make) -> None:
     exchange = make_exchange(zero_sample_at_start=True)
     for start, second, value in ((0, 1, 5), (0, 2, 6), (3, 4, 1)):

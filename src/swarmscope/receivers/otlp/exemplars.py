@@ -54,7 +54,11 @@ def _labels(
         return labels
     pairs = scan.table("KeyValue")
     decoded = [decode_part("KeyValue", scan.buffer, int(pairs.start[at]), int(pairs.end[at])) for at in attributes]
-    all_labels = {**{name: text for name, text in maker.attribute_labels(decoded).items() if text}, **labels}
+    try:
+        attribute_labels = maker.attribute_labels(decoded)
+    except ValueError:
+        return labels  # a key that cannot be a label costs the attributes, not the exemplar
+    all_labels = {**{name: text for name, text in attribute_labels.items() if text}, **labels}
     characters = sum(len(name) + len(text) for name, text in all_labels.items())
     return all_labels if characters <= MAX_LABEL_CHARACTERS else labels
 
@@ -62,10 +66,7 @@ def _labels(
 def to_exemplar_columns(
     scan: Scan, points: PointColumns, owners: PointSeries, maker: LabelMaker
 ) -> ExemplarColumns | None:
-    """All exemplars of points that were kept; None where there are none.
-
-    Raises ValueError for an attribute that cannot be a label.
-    """
+    """All exemplars of points that were kept; None where there are none."""
     if not scan.count("Exemplar"):
         return None
     table = scan.table("Exemplar")
