@@ -75,7 +75,7 @@ def classic_fraction(
     return ClassicEstimates(values, valid, np.zeros(len(values), np.bool_))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _nearly_equal(a: float, b: float) -> bool:
     sum_of_sizes, difference = abs(a) + abs(b), abs(a - b)
     if a == 0 or b == 0 or sum_of_sizes < _SMALLEST_NORMAL:
@@ -83,7 +83,7 @@ def _nearly_equal(a: float, b: float) -> bool:
     return difference < min(sum_of_sizes, _LARGEST) * _TOLERANCE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _gather(buckets: ClassicBuckets, group: int, step: int, bounds: NDArray[np.float64],
             counts: NDArray[np.float64]) -> int:  # fmt: skip
     """Copy a group's present buckets of one step, equal bounds joined; returns how many there are."""
@@ -99,7 +99,7 @@ def _gather(buckets: ClassicBuckets, group: int, step: int, bounds: NDArray[np.f
     return n
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _make_monotonic(counts: NDArray[np.float64]) -> bool:
     """Remove decreases in place; tells whether one was larger than what rounding explains."""
     forced = False
@@ -118,7 +118,7 @@ def _make_monotonic(counts: NDArray[np.float64]) -> bool:
     return forced
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quantile(phi: float, bounds: NDArray[np.float64], counts: NDArray[np.float64]) -> tuple[float, bool]:
     if math.isnan(phi):
         return math.nan, False
@@ -146,7 +146,7 @@ def _quantile(phi: float, bounds: NDArray[np.float64], counts: NDArray[np.float6
     return lower + (bounds[at] - lower) * ((rank - below) / (counts[at] - below)), forced
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quantiles(phi: NDArray[np.float64], buckets: ClassicBuckets):  # type: ignore[no-untyped-def]  # noqa: ANN202
     n_groups, n_steps = len(buckets.offsets) - 1, buckets.counts.shape[1]
     values = np.full((n_groups, n_steps), np.nan)
@@ -163,7 +163,7 @@ def _quantiles(phi: NDArray[np.float64], buckets: ClassicBuckets):  # type: igno
     return values, valid, forced
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _rank_of(value: float, bounds: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
     """How many observations lie below `value`; all of them where it is above all bounds."""
     rank = 0.0
@@ -181,7 +181,7 @@ def _rank_of(value: float, bounds: NDArray[np.float64], counts: NDArray[np.float
     return float(counts[-1])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fraction(lower: float, upper: float, bounds: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
     total = counts[-1]
     if bounds[-1] != math.inf or total == 0 or math.isnan(lower) or math.isnan(upper):
@@ -192,7 +192,7 @@ def _fraction(lower: float, upper: float, bounds: NDArray[np.float64], counts: N
     return float((below_upper - min(_rank_of(lower, bounds, counts), total)) / total)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fractions(lower: NDArray[np.float64], upper: NDArray[np.float64], buckets: ClassicBuckets):  # type: ignore[no-untyped-def]  # noqa: ANN202
     n_groups, n_steps = len(buckets.offsets) - 1, buckets.counts.shape[1]
     values, valid = np.full((n_groups, n_steps), np.nan), np.zeros((n_groups, n_steps), np.bool_)

@@ -101,7 +101,7 @@ def plain_terms(offsets: NDArray[np.int64], row: NDArray[np.int64], factor: NDAr
     return Terms(begin, end, row, factor, np.full(n, NO_SCHEMA_CAP, np.int8))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _capacity(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
     """The most buckets that a sum can have on a side, and the most custom bounds."""
     size = np.zeros(len(terms.row) + 1, np.int64)
@@ -119,7 +119,7 @@ def _capacity(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
     return capacity, bounds
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _sum_terms(rows: HistogramRows, terms: Terms, k: int, inner: float, scratch: Scratch) -> tuple[int, int]:
     """Leave the sum of output k in the scratch: `(notes, reset hint)`. `inner` multiplies every factor."""
     begin = terms.begin[k]
@@ -149,7 +149,7 @@ def _sum_terms(rows: HistogramRows, terms: Terms, k: int, inner: float, scratch:
     return notes, hint
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _overflowed(scratch: Scratch) -> bool:
     number = scratch.number
     if math.isinf(number[SUM_SLOT, ZERO_COUNT]) or math.isinf(number[SUM_SLOT, COUNT]):
@@ -163,14 +163,14 @@ def _overflowed(scratch: Scratch) -> bool:
     return False
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _scaled(value: float, carry: float, scale: float, divide: bool) -> float:
     if divide:
-        return value / scale + carry / scale
+        return value / scale + carry / scale if carry != 0 else value / scale
     return (value + carry) * scale
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _grown(
     index: NDArray[np.int32], count: NDArray[np.float64], used: int, need: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -182,7 +182,7 @@ def _grown(
     return more_index, more_count
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _write_lane(
     scratch: Scratch,
     lane: int,
@@ -201,7 +201,7 @@ def _write_lane(
     return used
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _write_head(scratch: Scratch, heads: _Heads, at: int, how: tuple[float, bool], hint: int) -> None:
     scale, divide = how
     number = scratch.number
@@ -212,7 +212,7 @@ def _write_head(scratch: Scratch, heads: _Heads, at: int, how: tuple[float, bool
         heads.number[at, column] = _scaled(number[SUM_SLOT, source], number[SUM_SLOT, source + 1], scale, divide)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _mean_scale(rows: HistogramRows, terms: Terms, k: int, scratch: Scratch) -> float:
     """The divisor that makes a mean of the sum in the scratch; redone from scaled terms where the sum overflowed."""
     n = float(terms.end[k] - terms.begin[k])
@@ -222,7 +222,7 @@ def _mean_scale(rows: HistogramRows, terms: Terms, k: int, scratch: Scratch) -> 
     return 1.0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _likely_size(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
     """How many buckets the sums have if none has more than its first term: room to begin with."""
     positive, negative = 16, 16
@@ -234,7 +234,7 @@ def _likely_size(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
     return positive, negative
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _combine(rows: HistogramRows, terms: Terms, finish: Finish, scratch: Scratch):  # type: ignore[no-untyped-def]  # noqa: ANN202
     n = len(terms.begin)
     cells, notes = np.full(n, NO_HISTOGRAM, np.int64), np.zeros(n, np.int64)

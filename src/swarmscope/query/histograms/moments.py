@@ -49,7 +49,7 @@ def _pick(numbers: NDArray[np.float64], cells: NDArray[np.int64]) -> NDArray[np.
     return np.append(numbers, np.nan)[cells]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _variances(rows: HistogramRows, cells: NDArray[np.int64]) -> NDArray[np.float64]:
     out = np.full(len(cells), np.nan)
     buckets = np.empty((bucket_capacity(rows), 3), np.float64)

@@ -48,7 +48,7 @@ def histogram_fraction(
     return Estimates(values.reshape(cells.shape), notes.reshape(cells.shape))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quantiles(
     rows: HistogramRows, cells: NDArray[np.int64], phi: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -60,7 +60,7 @@ def _quantiles(
     return values, notes
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fractions(
     rows: HistogramRows, cells: NDArray[np.int64], lower: NDArray[np.float64], upper: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -72,7 +72,7 @@ def _fractions(
     return values, notes
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _one_sided(rows: HistogramRows, row: int, lower: float, upper: float) -> tuple[float, float]:
     """Bounds of a bucket around zero: with populated buckets on one side only, nothing is assumed on the other."""
     negative = rows.neg_offsets[row + 1] > rows.neg_offsets[row]
@@ -84,7 +84,7 @@ def _one_sided(rows: HistogramRows, row: int, lower: float, upper: float) -> tup
     return lower, upper
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _quantile(rows: HistogramRows, row: int, phi: float, buckets: NDArray[np.float64]) -> tuple[float, int]:
     if phi < 0:
         return -math.inf, 0
@@ -124,7 +124,7 @@ def _quantile(rows: HistogramRows, row: int, phi: float, buckets: NDArray[np.flo
     return _interpolated(lower, upper, rank / within, rows.schema[row] == CUSTOM_BUCKETS_SCHEMA), notes
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _interpolated(lower: float, upper: float, fraction: float, linear: bool) -> float:
     """The value that lies `fraction` into a bucket."""
     if linear or lower <= 0 <= upper:
@@ -135,7 +135,7 @@ def _interpolated(lower: float, upper: float, fraction: float, linear: bool) -> 
     return float(-(2.0 ** (log_upper + (log_lower - log_upper) * (1 - fraction))))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _share_below(value: float, lower: float, upper: float, linear: bool) -> float:
     """Which share of a bucket's observations is taken to lie below `value`; the inverse of `_interpolated`."""
     if linear:
@@ -147,7 +147,7 @@ def _share_below(value: float, lower: float, upper: float, linear: bool) -> floa
     return 1 - (log_value - log_upper) / (log_lower - log_upper)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fraction(
     rows: HistogramRows, row: int, limits: tuple[float, float], buckets: NDArray[np.float64]
 ) -> tuple[float, int]:
@@ -172,7 +172,7 @@ def _fraction(
     return (below_upper - below_lower) / total, notes
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _rank_of(rows: HistogramRows, row: int, value: float, buckets: NDArray[np.float64]) -> float:
     """How many observations lie below `value`; -1 where it is above all buckets."""
     custom = rows.schema[row] == CUSTOM_BUCKETS_SCHEMA

@@ -41,7 +41,7 @@ class Choice(NamedTuple):
     notes: NDArray[np.int64]  # [n_series, n_steps]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _counter_notes(facts: RateRows, first: int, past: int) -> int:
     """Whether a counter's rate may be taken: gauges are remarked upon, a mix of bucket kinds is refused."""
     # What lies before a reset at the second row is not looked at.
@@ -52,14 +52,14 @@ def _counter_notes(facts: RateRows, first: int, past: int) -> int:
     return NOT_COUNTER if facts.gauges_before[past] > facts.gauges_before[first] else 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _gauge_notes(facts: RateRows, first: int, past: int) -> int:
     if facts.custom[first] != facts.custom[past - 1]:
         return MIXED_SCHEMAS
     return 0 if facts.gauge[first] and facts.gauge[past - 1] else NOT_GAUGE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _n_terms(facts: RateRows, first: int, past: int, is_counter: bool) -> int:
     """last - first + what stood before each reset; a reset right after the first row cancels that row."""
     if not is_counter:
@@ -69,7 +69,7 @@ def _n_terms(facts: RateRows, first: int, past: int, is_counter: bool) -> int:
     return int(resets if cancelled else resets + 2)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _fill_terms(facts: RateRows, window: tuple[int, int], is_counter: bool, row: NDArray[np.int64],
                 factor: NDArray[np.float64]) -> float:  # fmt: skip
     """Write the terms of one window and return the increase of the count of observations."""
@@ -90,7 +90,7 @@ def _fill_terms(facts: RateRows, window: tuple[int, int], is_counter: bool, row:
     return float(increase)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _extrapolation(
     first: tuple[int, float], last_ms: int, n: int, window_ms: tuple[int, int], increase: float, is_counter: bool
 ) -> float:
@@ -110,7 +110,7 @@ def _extrapolation(
     return (sampled + to_start + to_end) / sampled
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _window_schema(facts: RateRows, first: int, past: int, is_counter: bool) -> int:
     """The coarsest schema that takes part."""
     schema = min(facts.schema[first], facts.schema[past - 1])
@@ -123,7 +123,7 @@ def _window_schema(facts: RateRows, first: int, past: int, is_counter: bool) -> 
     return int(schema)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def choose_rates(
     facts: RateRows,
     windows: Windows,
@@ -165,7 +165,7 @@ def choose_rates(
     return Choice(offsets, row, factor, cap, scale, notes)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def choose_pairs(
     facts: RateRows, windows: Windows, floats: Windows, float_ts_ms: NDArray[np.int64], is_rate: bool
 ) -> Choice:
@@ -204,7 +204,7 @@ def choose_pairs(
     return Choice(offsets, row[:at].copy(), factor[:at].copy(), cap, scale, notes)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _newest_two(
     windows: Windows, floats: Windows, ts_ms: NDArray[np.int64], float_ts_ms: NDArray[np.int64], at: tuple[int, int]
 ) -> tuple[int, int]:
