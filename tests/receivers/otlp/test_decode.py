@@ -313,7 +313,8 @@ def test_exemplars(exchange: Any, make_request: Make, attributed: Make) -> None:
 def test_an_exemplar_survives_a_key_that_is_no_label(exchange: Any, make_request: Make, attributed: Make) -> None:
     request = make_request()
     point = request.metric("g").gauge.data_points.add(time_unix_nano=T_NS, as_int=1)
-    attributed(
+    exemplar = point.exemplars.add(time_unix_nano=T_NS, as_int=1, span_id=b"12345678")
+    attributed(exemplar, {"": "x"}, "filtered_attributes")
         point.exemplars.add(time_unix_nano=T_NS, as_int=1, span_id=b"12345678"), {"": "x"}, "filtered_attributes"
     )
     exemplars = exchange.send(request).batch.exemplars
