@@ -315,8 +315,6 @@ def test_an_exemplar_survives_a_key_that_is_no_label(exchange: Any, make_request
     point = request.metric("g").gauge.data_points.add(time_unix_nano=T_NS, as_int=1)
     exemplar = point.exemplars.add(time_unix_nano=T_NS, as_int=1, span_id=b"12345678")
     attributed(exemplar, {"": "x"}, "filtered_attributes")
-        point.exemplars.add(time_unix_nano=T_NS, as_int=1, span_id=b"12345678"), {"": "x"}, "filtered_attributes"
-    )
     exemplars = exchange.send(request).batch.exemplars
     assert exemplars.labels.to_dicts() == [{"span_id": b"12345678".hex()}]
 
