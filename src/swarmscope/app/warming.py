@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.ingest import series_limits
 from swarmscope.query import promql
 from swarmscope.receivers import scrape
@@ -31,6 +32,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("limits", series_limits.warm_up),
     ("series catalogue", warm_up_catalogue),
     ("PromQL and histograms", promql.warm_up),
+    ("HTTP answers", warm_up_api),
 )
 
 
