@@ -111,6 +111,7 @@ ONE = '  m{job="a"} 1\n'
         "  expect warn msg:PromQL warning: odd\n",
         "  expect warn msg: PromQL warning: odd (1:3)\n",
         '  expect warn msg: "PromQL warning: odd"\n',
+        '  expect warn regex: "warning: o.d"\n',
         "  expect warn regex:warning: o.d\n",
         "  expect info regex:one\n  expect warn regex:odd\n",
     ],
@@ -234,3 +235,8 @@ def test_classic_histograms_become_custom_buckets():
         parse_histogram("{{schema:-53 count:7 sum:20 custom_values:[1 5] buckets:[2 1 4]}}"),
         parse_histogram("{{schema:-53 count:8 sum:30 custom_values:[5] buckets:[6 2]}}"),
     )
+
+
+def test_a_message_may_end_with_a_quoted_name():
+    odd = vector((A, 1.0), warnings=['PromQL warning: odd metric "m" (1:3)'])
+    assert problems('  expect warn msg:PromQL warning: odd metric "m"\n' + ONE, odd) == []

@@ -54,7 +54,7 @@ class Expected:
             return re.search(self.regex, text) is not None
         if self.message is None:
             return True
-        return self.message.strip('"') in (text, re.sub(r" \(\d+:\d+\)$", "", text))
+        return _unquoted(self.message) in (text, re.sub(r" \(\d+:\d+\)$", "", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +243,16 @@ def _add_expect(evaluation: Evaluation, match: re.Match[str]) -> None:
     else:
         text = text.strip() if text is not None else None
         if how == "regex" and text is not None:
-            text = text.strip('"')
+            text = _unquoted(text)
             re.compile(text)
         evaluation.expected.append(
             Expected(Subject(kind), text if how == "msg" else None, text if how == "regex" else None)
         )
+
+
+def _unquoted(text: str) -> str:
+    """The text without quotes around the whole of it."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def _as_number(text: str) -> float | None:
