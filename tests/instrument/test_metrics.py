@@ -12,10 +12,9 @@ def _families(body: bytes) -> dict[str, float]:
 
 
 def test_exposition_carries_what_was_counted():
-    before = _families(metrics.to_exposition()[0]).get("swarmscope_commits_failed_total", 0)
-    metrics.COMMITS_FAILED.inc(3)
+    metrics.LIMITED_SAMPLES.labels(limit="limits.test_exposition").inc(3)
     body, content_type = metrics.to_exposition()
-    assert _families(body)["swarmscope_commits_failed_total"] == before + 3
+    assert b'swarmscope_limited_samples_total{limit="limits.test_exposition"} 3.0' in body
     assert content_type.startswith("text/plain")
 
 

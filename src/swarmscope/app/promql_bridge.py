@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from swarmscope.api.engine import QueryAnswer, QueryOptions
-from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.query.histograms.rows import NO_HISTOGRAM, HistogramMatrix, take_rows, to_columns
 from swarmscope.query.promql import PromqlEngine, QueryRequest, QueryResult
@@ -19,13 +18,11 @@ class BridgedEngine:
 
     def query_instant(self, text: str, time_ms: int, options: QueryOptions) -> QueryAnswer:
         """See `api.engine.PromqlEngine`."""
-        with QUERIES_IN_FLIGHT.track_inprogress():
-            return _to_answer(self._engine.query_instant(_to_request(text, (time_ms, time_ms, 1), options)))
+        return _to_answer(self._engine.query_instant(_to_request(text, (time_ms, time_ms, 1), options)))
 
     def query_range(self, text: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> QueryAnswer:
         """See `api.engine.PromqlEngine`."""
-        with QUERIES_IN_FLIGHT.track_inprogress():
-            return _to_answer(self._engine.query_range(_to_request(text, (start_ms, end_ms, step_ms), options)))
+        return _to_answer(self._engine.query_range(_to_request(text, (start_ms, end_ms, step_ms), options)))
 
 
 def _to_request(text: str, times_ms: tuple[int, int, int], options: QueryOptions) -> QueryRequest:

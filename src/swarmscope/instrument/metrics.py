@@ -67,7 +67,6 @@ COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit, inserts included.", (), _LATENCY_BUCKETS_S
 )
 COMMIT_ROWS = _histogram("swarmscope_commit_rows", "Sample rows in one group commit.", (), _ROW_BUCKETS)
-COMMITS_FAILED = _counter("swarmscope_commits_failed_total", "Group commits that the store refused.")
 
 QUERY_DURATION_S = _histogram(
     "swarmscope_query_duration_seconds",
@@ -76,7 +75,7 @@ QUERY_DURATION_S = _histogram(
     _LATENCY_BUCKETS_S,
 )
 QUERIES = _counter("swarmscope_queries_total", "Answered requests of the read path.", ("endpoint", "status"))
-QUERIES_IN_FLIGHT = _gauge("swarmscope_queries_in_flight", "PromQL queries that are being evaluated.")
+QUERIES_IN_FLIGHT = _gauge("swarmscope_queries_in_flight", "Requests of the read path that are being worked on.")
 
 ACTIVE_SERIES = _gauge("swarmscope_active_series", "Series that had samples lately; what the limits count.")
 CATALOGUE_SERIES = _gauge("swarmscope_catalogue_series", "Series in the catalogue, active or not.")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-
 _CLASSIC_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _CLASSIC_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -73,6 +73,11 @@ _TRANSLATION = {
 _IN_SECONDS = {("timeout",), ("observability_config", "alert_cooldown")}
 
 
+def translated_paths() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Paths in the document (with its outermost key) and the settings that they set."""
+    return [(("agent_config", *source), target) for source, target in _TRANSLATION.items()]
+
+
 def to_settings_layer(document: AgentDocument) -> dict[str, Any]:
     """What the document sets, as nested settings; keys that it leaves out are left out."""
     layer: dict[str, Any] = {}

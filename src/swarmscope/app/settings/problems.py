@@ -65,12 +65,12 @@ def spell_path(path: Path) -> str:
     return text
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model that a field's type holds: itself, or inside a union, list or dictionary."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) in (Union, types.UnionType, list, dict):
-        return next(filter(None, map(_model_in, get_args(annotation))), None)
+        return next(filter(None, map(model_in, get_args(annotation))), None)
     return None
 
 
@@ -82,7 +82,7 @@ def allowed_keys(root: type[BaseModel], path: Path) -> list[str]:
             return []
         names = {field.alias or name: field for name, field in model.model_fields.items()}
         if key in names:
-            model = _model_in(names[str(key)].annotation)
+            model = model_in(names[str(key)].annotation)
     return sorted(field.alias or name for name, field in model.model_fields.items()) if model else []
 
 

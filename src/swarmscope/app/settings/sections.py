@@ -122,9 +122,6 @@ class ApiSettings(Section):
     enable_admin_api: bool = Field(
         default=False, description="Open the endpoints that delete series and take snapshots."
     )
-    cors_origins: list[str] = Field(
-        default_factory=list, description="Origins that browsers may call from; `*` for all."
-    )
     lookback_delta: PositiveLength = Field(
         default=parse_duration("5m"), description="How far back an instant vector looks for a sample."
     )
