@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import promql_parser
@@ -121,10 +122,8 @@ def parse_promql_or_none(text: str) -> Node | None:
 
 @given(st.text(max_size=60))
 def test_no_text_ends_otherwise_than_in_a_tree_or_a_refusal(text: str) -> None:
-    try:
+    with contextlib.suppress(QuerySyntaxError, UnsupportedQueryError):
         parse_promql(text)
-    except (QuerySyntaxError, UnsupportedQueryError) as refusal:
-        assert str(refusal)
 
 
 @pytest.mark.parametrize(

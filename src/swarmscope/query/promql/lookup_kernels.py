@@ -87,7 +87,10 @@ def drop_stale(
 @njit(nogil=True, cache=True, error_model="numpy")
 def has_stale(bits: NDArray[np.uint64]) -> bool:
     """Whether any value is a staleness marker."""
-    return bool(np.any(bits == _STALE))
+    for i in range(len(bits)):  # noqa: SIM110 - a generator does not compile
+        if bits[i] == _STALE:
+            return True
+    return False
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

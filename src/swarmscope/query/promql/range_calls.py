@@ -15,17 +15,12 @@ from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.frames import Frame, RangeColumns
 from swarmscope.query.promql.histogram_ranges import with_histogram_windows
 from swarmscope.query.promql.label_columns import column, texts_of
+from swarmscope.query.promql.rate_kernel import RateKind, rate_windows
 from swarmscope.query.promql.same_labels import drop_metric_name
 from swarmscope.query.promql.selectors import without_empty_series
+from swarmscope.query.promql.sliding import Output, Windows
 from swarmscope.query.promql.threads import run_rows
-from swarmscope.query.promql.window_kernels import (
-    Output,
-    RateKind,
-    WindowOp,
-    Windows,
-    rate_windows,
-    reduce_windows,
-)
+from swarmscope.query.promql.window_kernels import WindowOp, reduce_windows
 
 RATES = {"delta": RateKind.DELTA, "increase": RateKind.INCREASE, "rate": RateKind.RATE}
 REDUCTIONS = {
@@ -83,7 +78,8 @@ def float_windows(
     if function == "predict_linear":
         p1 = samples.evaluated_ms.astype(np.float64)  # the line is extended from the evaluation, offset or not
     if function in RATES:
-        p0 = np.full(max(1, n_steps), samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9)
+        divisor = samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9 if function == "rate" else 1.0
+        p0 = np.full(max(1, n_steps), divisor)
     windows = Windows(samples.offsets, samples.ts_ms, samples.value, samples.ends_ms, samples.range_ms, p0, p1)
     out = Output(values, present)
 
@@ -93,7 +89,12 @@ def float_windows(
         else:
             reduce_windows(int(REDUCTIONS[function]), windows, out, first, past)
 
-    run_rows(n_series, n_series * n_steps + len(samples.ts_ms), work)
+    cells = n_series * n_steps
+    if function not in RATES and n_steps:
+        # What is summed at every step is read once per window that it lies in.
+        spacing_ms = max(1, int(samples.ends_ms[-1] - samples.ends_ms[0]) // max(1, n_steps - 1))
+        cells += len(samples.ts_ms) * min(n_steps, 1 + samples.range_ms // spacing_ms)
+    run_rows(n_series, cells + len(samples.ts_ms), work, evaluation.cancellation.check)
     return Frame(samples.labels, values, present)
 
 

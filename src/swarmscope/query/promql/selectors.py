@@ -40,7 +40,7 @@ def run_vector_selector(selector: VectorSelector, steps: Steps, evaluation: Eval
         out = (bits, present, first, past)
         gather_latest(samples.offsets, samples.ts_ms, sample_bits, times, evaluation.lookback_ms, out)
 
-    run_rows(len(values), values.size, work)
+    run_rows(len(values), values.size, work, evaluation.cancellation.check)
     frame = Frame(fetched.labels, values, present)
     if fetched.histograms is not None:
         frame = _with_histograms(frame, fetched, times, evaluation.lookback_ms)

@@ -19,16 +19,11 @@ from swarmscope.query.promql.lookup_kernels import (
     latest_samples,
 )
 from swarmscope.query.promql.quantile_kernel import quantile_groups
+from swarmscope.query.promql.rate_kernel import RateKind, rate_windows
 from swarmscope.query.promql.row_groups import group_columns
 from swarmscope.query.promql.selection_kernels import select_best, select_first
-from swarmscope.query.promql.window_kernels import (
-    Output,
-    RateKind,
-    WindowOp,
-    Windows,
-    rate_windows,
-    reduce_windows,
-)
+from swarmscope.query.promql.sliding import Output, Windows
+from swarmscope.query.promql.window_kernels import WindowOp, reduce_windows
 
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:

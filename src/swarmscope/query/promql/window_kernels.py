@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.query.promql.sliding import Output, Windows, same_times, slide_windows
 from swarmscope.query.promql.window_arithmetic import (
     count_changes,
     count_resets,
@@ -31,33 +31,6 @@ from swarmscope.query.promql.window_arithmetic import (
 
 _Floats = NDArray[np.float64]
 _Times = NDArray[np.int64]
-
-
-class Windows(NamedTuple):
-    """Samples in columns and where the windows end."""
-
-    offsets: NDArray[np.int64]  # [n_series + 1]
-    ts: NDArray[np.int64]  # [n_samples] ms
-    v: NDArray[np.float64]  # [n_samples]
-    ends: NDArray[np.int64]  # [n_steps] ms, ascending
-    range_ms: int
-    p0: NDArray[np.float64]  # [n_steps] first scalar parameter
-    p1: NDArray[np.float64]  # [n_steps] second
-
-
-class Output(NamedTuple):
-    """Where results go; `present` starts all false."""
-
-    values: NDArray[np.float64]  # [n_series, n_steps]
-    present: NDArray[np.bool_]  # [n_series, n_steps]
-
-
-class RateKind(IntEnum):
-    """Which of the extrapolating functions."""
-
-    DELTA = 0
-    INCREASE = 1
-    RATE = 2
 
 
 class WindowOp(IntEnum):
@@ -140,7 +113,7 @@ def _trend(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[fl
     return double_smoothing(v, lo, hi, p[0], p[1])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[float, float]) -> float:
     """The value of a window that has enough samples."""
     lo, hi = bounds
@@ -207,19 +180,17 @@ def reduce_windows(op: int, w: Windows, out: Output, first: int, past: int) -> N
     values, present = out
     needed = 2 if op >= _IDELTA else 1
     sums = np.empty(_longest(offsets, first, past) + 1, np.float64)
+    begins = np.empty(len(ends), np.int64)
+    stops = np.empty(len(ends), np.int64)
     for i in range(first, past):
         a = offsets[i]
         b = offsets[i + 1]
         exact = op in (_SUM, _MEAN) and b > a and _prefix_sums(v, a, b, sums)
-        lo = a
-        hi = a
+        if i == first or not same_times(ts, offsets[i - 1], a, b):
+            slide_windows(ts, (a, b), ends, range_ms, (begins, stops))
         for step in range(len(ends)):
-            end = ends[step]
-            while hi < b and ts[hi] <= end:
-                hi += 1
-            start = end - range_ms
-            while lo < hi and ts[lo] <= start:
-                lo += 1
+            lo = a + begins[step]
+            hi = a + stops[step]
             if hi - lo < needed:
                 continue
             if exact:
@@ -227,78 +198,4 @@ def reduce_windows(op: int, w: Windows, out: Output, first: int, past: int) -> N
                 values[i, step] = total if op == _SUM else total / (hi - lo)
             else:
                 values[i, step] = _window_value(op, ts, v, (lo, hi), (p0[step], p1[step]))
-            present[i, step] = True
-
-
-@njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _extrapolated(
-    times: tuple[int, int, int, int], first: float, grown: float, n_samples: int, kind: tuple[int, float]
-) -> float:
-    """Stretch what was seen between the first and last sample to the whole range.
-
-    A boundary is reached when a sample lies within 1.1 mean intervals of it, else half an interval is
-    added; a counter is never stretched to below zero. `times` is (range's start, first, last, range's end).
-    """
-    to_start = float(times[1] - times[0]) / 1000.0
-    to_end = float(times[3] - times[2]) / 1000.0
-    sampled = float(times[2] - times[1]) / 1000.0
-    mean_interval = sampled / float(n_samples - 1)
-    threshold = mean_interval * 1.1
-    if to_start >= threshold:
-        to_start = mean_interval / 2.0
-    if kind[0] != 0 and grown > 0.0 and first >= 0.0:
-        to_zero = sampled * (first / grown)
-        if to_zero < to_start:  # not min(): false for NaN
-            to_start = to_zero
-    if to_end >= threshold:
-        to_end = mean_interval / 2.0
-    factor = (sampled + to_start + to_end) / sampled
-    if kind[0] == 2:
-        factor /= kind[1]
-    return grown * factor
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _find_resets(v: _Floats, a: int, b: int, resets: _Times) -> int:
-    """Fill `resets` with the positions in [a, b) whose value is below the one before; how many."""
-    n_resets = 0
-    for j in range(a + 1, b):
-        if v[j] < v[j - 1]:
-            resets[n_resets] = j
-            n_resets += 1
-    return n_resets
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def rate_windows(kind: int, w: Windows, out: Output, first: int, past: int) -> None:
-    """delta, increase and rate for rows [first, past); p0[0] is the range in seconds."""
-    offsets, ts, v, ends, range_ms, p0, _ = w
-    values, present = out
-    range_s = p0[0]
-    resets = np.empty(_longest(offsets, first, past), np.int64)
-    for i in range(first, past):
-        a = offsets[i]
-        b = offsets[i + 1]
-        n_resets = _find_resets(v, a, b, resets) if kind != 0 else 0
-        lo = a
-        hi = a
-        reset = 0
-        for step in range(len(ends)):
-            end = ends[step]
-            while hi < b and ts[hi] <= end:
-                hi += 1
-            start = end - range_ms
-            while lo < hi and ts[lo] <= start:
-                lo += 1
-            if hi - lo < 2:
-                continue
-            grown = v[hi - 1] - v[lo]
-            while reset < n_resets and resets[reset] <= lo:
-                reset += 1
-            following = reset
-            while following < n_resets and resets[following] < hi:
-                grown += v[resets[following] - 1]
-                following += 1
-            times = (start, ts[lo], ts[hi - 1], end)
-            values[i, step] = _extrapolated(times, v[lo], grown, hi - lo, (kind, range_s))
             present[i, step] = True
