@@ -57,6 +57,11 @@ def test_decreases_are_removed_and_told():
     assert quantile(1.0, [1, 2, 4, INF], [2, 6, 6 + 1e-13, 6 + 1e-13]) == (2.0, False)
 
 
+@pytest.mark.parametrize("phi", [-1, 2, math.nan])
+def test_nothing_is_told_of_buckets_that_were_not_looked_at(phi):
+    assert quantile(phi, [1, 2, 4, INF], [2, 6, 5, 8])[1] is False
+
+
 def test_absent_buckets_are_as_if_they_did_not_exist():
     value, _ = quantile(0.5, [1, 2, 4, INF], [2, 99, 8, 8], [True, False, True, True])
     assert value == pytest.approx(1 + 3 * 2 / 6)
