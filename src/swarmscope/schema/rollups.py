@@ -5,8 +5,9 @@ whole buckets has the very answer that its samples give. A plain materialized vi
 touched; a refreshable one recomputes the touched buckets from the samples. So late and repeated writes are counted
 right, and the cost is one pass over new data per refresh instead of a wider insert.
 
-`touched.seen` is when an insert touched a bucket, `rolled` when a refresh began that includes all that was seen
-`SETTLE_S` before it. A bucket is good for reading when `seen < rolled - SETTLE_S`.
+`touched.seen` is when an insert touched a bucket, `rolled` when a refresh began that includes all that was seen, and
+every bucket that had ended, `SETTLE_S` before it. So a bucket is good for reading when both its end and `seen` lie
+before the newest `rolled - SETTLE_S`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ _VALUE = (
 )
 _STALE = f"(exponent = {RAW_EXPONENT} AND mantissa = {STALE_MARKER_MANTISSA})"
 _CLOCK = "now64(3)"
+_NOW_MS = f"toUnixTimestamp64Milli({_CLOCK})"
 
 
 def _bucket(time: str, resolution_ms: int) -> str:
@@ -89,14 +91,15 @@ def _bucket(time: str, resolution_ms: int) -> str:
     return f"intDiv({time} + if({time} > 0, {resolution_ms - 1}, 0), {resolution_ms}) * {resolution_ms}"
 
 
-def _changed_since(target: str) -> str:
-    """HAVING clause over touched buckets: seen at or after the last refresh of `target`."""
-    return f"HAVING max(seen) >= (SELECT max(rolled) FROM {target}) - {SETTLE_S}"
+def _to_roll(target: str) -> str:
+    """HAVING clause over touched buckets: those that have ended, and were touched or ended since the last refresh."""
+    last = f"(SELECT max(rolled) FROM {target}) - {SETTLE_S}"
+    return f"HAVING bucket <= {_NOW_MS} AND (max(seen) >= {last} OR bucket >= toUnixTimestamp64Milli({last}))"
 
 
 def _select_from_samples() -> str:
     bucket = _bucket("ts", FIVE_MINUTES_MS)
-    changed = f"SELECT metric_id, bucket FROM {TOUCHED.name} GROUP BY 1, 2 {_changed_since(ROLLUP_5M.name)}"
+    changed = f"SELECT metric_id, bucket FROM {TOUCHED.name} GROUP BY 1, 2 {_to_roll(ROLLUP_5M.name)}"
     # The lower bound lets ClickHouse leave out partitions and parts that are older than every change.
     return (
         "SELECT metric_id, ref, bucket, count, sum, min, max, first_ts, first, last_ts, last, "
@@ -119,7 +122,8 @@ def _select_from_samples() -> str:
 
 def _select_from_buckets() -> str:
     hour = _bucket("bucket", ONE_HOUR_MS)
-    changed = f"SELECT metric_id, {hour} AS hour FROM {TOUCHED.name} GROUP BY 1, 2 {_changed_since(ROLLUP_1H.name)}"
+    touched = f"SELECT metric_id, {hour} AS bucket, seen FROM {TOUCHED.name}"
+    changed = f"SELECT metric_id, bucket FROM ({touched}) GROUP BY 1, 2 {_to_roll(ROLLUP_1H.name)}"
     filled = "count > 0"
     return (
         "SELECT metric_id, ref, hour AS bucket, toUInt32(c) AS count, s AS sum, lowest AS min, highest AS max, "
@@ -142,8 +146,10 @@ def _select_from_buckets() -> str:
 def _refreshable_view(target: Table, every: str, query: str) -> str:
     return (
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS {target.name}_view REFRESH EVERY {every} APPEND TO {target.name} "
-        # In the background: one thread, so that queries keep the other.
-        f"AS {query} SETTINGS max_threads = 1"
+        # In the background: one thread, so that queries keep the other, and memory that a backlog of any size
+        # does not exceed.
+        f"AS {query} SETTINGS max_threads = 1, max_memory_usage = 600000000, "
+        "max_bytes_before_external_group_by = 200000000"
     )
 
 
@@ -154,5 +160,5 @@ STATEMENTS = (
     f"SELECT metric_id, {_bucket('ts', FIVE_MINUTES_MS)} AS bucket, {_CLOCK} AS seen FROM {SAMPLES.name} "
     "GROUP BY metric_id, bucket",
     _refreshable_view(ROLLUP_5M, "5 MINUTE", _select_from_samples()),
-    _refreshable_view(ROLLUP_1H, "1 HOUR OFFSET 3 MINUTE", _select_from_buckets()),
+    _refreshable_view(ROLLUP_1H, "1 HOUR OFFSET 13 MINUTE", _select_from_buckets()),
 )

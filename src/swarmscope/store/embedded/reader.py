@@ -184,10 +184,11 @@ class EmbeddedReader:
                 doubtful_ms = min(doubtful_ms, int(rows.ts_ms[mine].min()))
         metrics = f"metric_id IN ({', '.join(map(str, chosen.metric_ids.tolist()))})"
         answer = self._engine.columns(first_doubtful_sql(metrics, resolution_ms, range_ms))
-        if answer and int(answer["n"].astype(np.int64)[0]):
+        if int(answer["n"].astype(np.int64)[0]):
             doubtful_ms = min(doubtful_ms, int(answer["doubtful"].astype(np.int64)[0]))
         end_of_bucket = -(-doubtful_ms // resolution_ms) * resolution_ms
-        return max(range_ms[0], min(range_ms[1], end_of_bucket - resolution_ms))
+        rolled_ms = int(answer["rolled_ms"].astype(np.int64)[0]) // resolution_ms * resolution_ms
+        return max(range_ms[0], min(range_ms[1], end_of_bucket - resolution_ms, rolled_ms))
 
     def _stored_buckets(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int]) -> Buckets:
         if range_ms[0] >= range_ms[1] or len(chosen.refs) == 0:

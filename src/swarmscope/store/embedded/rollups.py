@@ -150,13 +150,13 @@ def joined_buckets(earlier: Buckets, later: Buckets, n_series: int, resolution_m
 
 
 def first_doubtful_sql(condition: str, resolution_ms: int, range_ms: tuple[int, int]) -> str:
-    """The end of the first bucket in the range that was touched since the rollups were made, as `doubtful`."""
-    target = rollup_name(resolution_ms)
+    """The end of the first bucket in the range that was touched since the rollups were made (`doubtful`, if `n` > 0),
+    and the time up to which they were made at all (`rolled_ms`)."""
+    last = f"(SELECT max(rolled) FROM {rollup_name(resolution_ms)}) - {SETTLE_S}"
     return (
-        "SELECT min(bucket) AS doubtful, count() AS n FROM "
+        f"SELECT min(bucket) AS doubtful, count() AS n, ifNull(toUnixTimestamp64Milli({last}), 0) AS rolled_ms FROM "
         f"(SELECT metric_id, bucket, max(seen) AS seen FROM {TOUCHED.name} WHERE {condition} "
-        f"AND bucket > {range_ms[0]} AND bucket <= {range_ms[1]} GROUP BY metric_id, bucket) "
-        f"WHERE seen >= (SELECT max(rolled) FROM {target}) - {SETTLE_S}"
+        f"AND bucket > {range_ms[0]} AND bucket <= {range_ms[1]} GROUP BY metric_id, bucket) WHERE seen >= {last}"
     )
 
 
