@@ -214,7 +214,9 @@ def _plain_quantiles(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _quantiles(phi: NDArray[np.float64], buckets: ClassicBuckets):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _quantiles(
+    phi: NDArray[np.float64], buckets: ClassicBuckets
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     n_groups, n_steps = len(buckets.offsets) - 1, buckets.counts.shape[1]
     values = np.full((n_groups, n_steps), np.nan)
     valid, forced = np.zeros((n_groups, n_steps), np.bool_), np.zeros(n_groups, np.bool_)
@@ -265,7 +267,9 @@ def _fraction(lower: float, upper: float, bounds: NDArray[np.float64], counts: N
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fractions(lower: NDArray[np.float64], upper: NDArray[np.float64], buckets: ClassicBuckets):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _fractions(
+    lower: NDArray[np.float64], upper: NDArray[np.float64], buckets: ClassicBuckets
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     n_groups, n_steps = len(buckets.offsets) - 1, buckets.counts.shape[1]
     values, valid = np.full((n_groups, n_steps), np.nan), np.zeros((n_groups, n_steps), np.bool_)
     room = len(buckets.upper_bounds) + 1

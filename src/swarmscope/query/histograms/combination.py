@@ -78,6 +78,9 @@ class _Heads(NamedTuple):
     offsets: NDArray[np.int64]  # [n + 1, 3]: positive, negative, custom
 
 
+_Lane = tuple[NDArray[np.int32], NDArray[np.float64]]  # indices and populations of one side's buckets
+
+
 def combine(rows: HistogramRows, terms: Terms, finish: Finish) -> Combined:
     """Evaluate the combinations; an output without terms is NO_HISTOGRAM."""
     capacity, bound_capacity = _capacity(rows, terms)
@@ -235,7 +238,9 @@ def _likely_size(rows: HistogramRows, terms: Terms) -> tuple[int, int]:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _combine(rows: HistogramRows, terms: Terms, finish: Finish, scratch: Scratch):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _combine(
+    rows: HistogramRows, terms: Terms, finish: Finish, scratch: Scratch
+) -> tuple[NDArray[np.int64], NDArray[np.int64], _Heads, _Lane, _Lane, NDArray[np.float64]]:
     n = len(terms.begin)
     cells, notes = np.full(n, NO_HISTOGRAM, np.int64), np.zeros(n, np.int64)
     heads = _Heads(
