@@ -1,0 +1,64 @@
+"""Servers that live for the whole session, and a factory for tests that need their own.
+
+Tests share the session's servers: use an own tenant (`X-Scope-OrgID`) or own metric names, and leave them running.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from tests.integration.processes import PrometheusServer, SwarmscopeServer
+
+# Samples of any age are kept, and nothing is flushed unless it is asked for (`POST …/admin/tsdb/snapshot`).
+SETTINGS = {
+    "RETENTION__METRICS": "infinite",
+    "STORAGE__FLUSH_AFTER": "1h",
+    "API__ENABLE_ADMIN_API": "true",
+    "LOG__LEVEL": "warning",
+}
+
+
+@pytest.fixture(scope="session")
+def swarmscope_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmscopeServer]:
+    """`swarmscope up` with `SETTINGS`; stopped with SIGTERM, which must end it cleanly."""
+    server = SwarmscopeServer(tmp_path_factory.mktemp("swarmscope"), SETTINGS)
+    server.start()
+    try:
+        yield server
+    finally:
+        if server.process is not None:
+            server.stop_cleanly()
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """Debian's Prometheus with the remote-write receiver."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("no prometheus on this machine")
+    server = PrometheusServer(tmp_path_factory.mktemp("prometheus"))
+    server.start()
+    try:
+        yield server
+    finally:
+        if server.process is not None:
+            server.stop()
+
+
+@pytest.fixture
+def start_swarmscope(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., SwarmscopeServer]]:
+    """Starts a Swarmscope of the test's own: `start_swarmscope(settings=None)`; ended with the test."""
+    started: list[SwarmscopeServer] = []
+
+    def start(settings: Mapping[str, str] | None = None) -> SwarmscopeServer:
+        server = SwarmscopeServer(tmp_path_factory.mktemp("own"), settings)
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        if server.process is not None:
+            server.stop_cleanly()
