@@ -3,7 +3,7 @@
 import threading
 
 import numpy as np
-from tests.store.catalogue.test_series_catalogue import NE, RE, TENANT, intern, labels_of, select
+from tests.store.catalogue.test_series_catalogue import NE, RE, TENANT, chosen, intern, labels_of, select
 
 from swarmscope.store.catalogue import Catalogue
 
