@@ -59,9 +59,13 @@ CALENDAR: dict[str, Callable[[_Ints], _Ints]] = {
 
 
 def calendar_values(name: str, times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A date function of Unix times in seconds, any shape; what no int64 holds counts as its smallest."""
+    """A date function of Unix times in seconds, any shape.
+
+    What no int64 holds (NaN, infinities) is 292277026596-12-04 15:30 UTC: Go turns it into the smallest int64,
+    whose date wraps around to the second after the greatest.
+    """
     with np.errstate(invalid="ignore"):
         held = np.abs(times_s) < 9.2e18
         seconds = np.where(held, times_s, 0.0).astype(np.int64)
-    seconds = np.where(held, seconds, np.iinfo(np.int64).min)
+    seconds = np.where(held, seconds, np.iinfo(np.int64).max)
     return CALENDAR[name](seconds).astype(np.float64)
