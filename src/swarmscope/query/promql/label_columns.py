@@ -69,17 +69,32 @@ def group_by_labels(labels: LabelFrame) -> tuple[NDArray[np.int64], NDArray[np.i
     return group_columns(labels.codes)
 
 
+def distinct_codes(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """(distinct codes ascending, index of each code among them in the shape of `codes`)."""
+    top = int(codes.max(initial=ABSENT))
+    if top > 8 * codes.size + 1000:
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        return distinct, inverse.reshape(codes.shape)
+    # Fast path: codes are few and dense, so a table beats a sort. ABSENT (-1) is entry 0.
+    seen = np.zeros(top + 2, np.bool_)
+    seen[codes + 1] = True
+    found = np.flatnonzero(seen)
+    place = np.zeros(top + 2, np.int64)
+    place[found] = np.arange(len(found))
+    return (found - 1).astype(np.int32), place[codes + 1]
+
+
 def sorted_order(labels: LabelFrame, symbols: QuerySymbols) -> NDArray[np.int64]:
     """Series in Prometheus' order of label sets: name by name, value by value, the shorter set first."""
     if labels.n_series < 2 or not labels.names:
         return np.arange(labels.n_series)
     by_name = sorted(range(len(labels.names)), key=lambda k: labels.names[k])
     codes = labels.codes[by_name]
-    distinct, inverse = np.unique(codes, return_inverse=True)
+    distinct, inverse = distinct_codes(codes)
     texts = [symbols.text(int(code)) for code in distinct]
     ranks = np.empty(len(texts), np.int64)
     ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(1, len(texts) + 1)
-    keys = ranks[inverse].reshape(codes.shape)
+    keys = ranks[inverse]
     # A missing label sorts by what follows: another label's name is greater, the end of the set is less.
     missing = codes == ABSENT
     more_follow = np.zeros(labels.n_series, np.bool_)
@@ -103,8 +118,8 @@ def label_set_text(labels: LabelFrame, row: int, symbols: QuerySymbols) -> str:
 
 def texts_of(codes: NDArray[np.int32], symbols: QuerySymbols) -> tuple[list[str], NDArray[np.int64]]:
     """(distinct strings, index into them [n]) of a label column: work on the few, not on all."""
-    distinct, inverse = np.unique(codes, return_inverse=True)
-    return [symbols.text(int(code)) for code in distinct], inverse.reshape(-1)
+    distinct, inverse = distinct_codes(codes)
+    return [symbols.text(int(code)) for code in distinct], inverse
 
 
 def same_metric(labels: LabelFrame) -> bool:
