@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 from swarmscope.model.errors import QueryFailedError, QueryTimeoutError, UnavailableError
 from swarmscope.store.embedded.native import AnyArray, decode_native, encode_native
 
+_SLICE_BYTES = 1 << 20
 _MEMORY_LIMIT_CODE = "(MEMORY_LIMIT_EXCEEDED)"
 _TIMEOUT_CODE = "(TIMEOUT_EXCEEDED)"
 _CANCELLED_CODE = "(QUERY_WAS_CANCELLED)"
@@ -93,14 +94,17 @@ class Engine:
         with pa.ipc.new_stream(buffer, batch.schema) as stream:
             stream.write_batch(batch)
         names = ", ".join(batch.schema.names)
-        data = buffer.getvalue().to_pybytes()
+        data = [memoryview(buffer.getvalue())]
         self._send(f"INSERT INTO {table} ({names}){_insert_settings(token)}", "ArrowStream", data)
 
-    def _send(self, sql: str, data_format: str, data: bytes) -> None:
+    def _send(self, sql: str, data_format: str, pieces: Iterable[memoryview]) -> None:
         with self._writer_lock:
             self._check_open()
             with self._writer.send_insert(sql, data_format) as inserter:
-                inserter.append(data)
+                for piece in pieces:
+                    # ClickHouse copies what it is given: in slices, the copies never add up.
+                    for begin in range(0, len(piece), _SLICE_BYTES):
+                        inserter.append(piece[begin : begin + _SLICE_BYTES])
                 inserter.finish()
 
     def columns(self, sql: str, parameters: Mapping[str, object] | None = None) -> dict[str, AnyArray]:

@@ -6,7 +6,7 @@ column its name, its type and the raw values. Only fixed-width types are spoken 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +41,16 @@ def _text(value: str) -> bytes:
     return _varint(len(encoded)) + encoded
 
 
-def encode_native(columns: Mapping[str, AnyArray]) -> bytes:
-    """One block with the columns [n_rows] each; the ClickHouse types follow from the dtypes."""
+def encode_native(columns: Mapping[str, AnyArray]) -> Iterator[memoryview]:
+    """One block with the columns [n_rows] each, piece by piece; the ClickHouse types follow from the dtypes.
+
+    Columns are not copied: they MUST stay as they are until the last piece is taken.
+    """
     n_rows = len(next(iter(columns.values())))
-    parts: list[bytes | memoryview] = [_varint(len(columns)), _varint(n_rows)]
+    yield memoryview(_varint(len(columns)) + _varint(n_rows))
     for name, column in columns.items():
-        parts.append(_text(name) + _text(_TYPES[column.dtype]))
-        parts.append(np.ascontiguousarray(column).view(np.uint8).data)
-    return b"".join(parts)
+        yield memoryview(_text(name) + _text(_TYPES[column.dtype]))
+        yield memoryview(np.ascontiguousarray(column).view(np.uint8).data)
 
 
 class _Cursor:
