@@ -83,7 +83,7 @@ def running_prometheus(folder: Path) -> Iterator[Peer]:
             peer = Peer(f"http://127.0.0.1:{port}")
             deadline = time.monotonic() + 30
             while True:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError):  # not there yet, or there with a page that is no JSON
                     if peer.ask("query", query="1")["status"] == "success":
                         break
                 assert time.monotonic() < deadline, (folder / "log").read_text()
