@@ -104,6 +104,13 @@ def test_raw_samples_and_histograms_between() -> None:
     )
 
 
+def test_labels_and_points_that_do_not_fit() -> None:
+    symbols = Symbols()
+    labels = LabelTexts().render(frame_of([{"n": "0"}, {"n": "1"}], symbols), symbols)
+    with pytest.raises(ValueError, match="not of the same series"):
+        list(series_json(labels, grid_points(np.arange(3), np.zeros((1, 3)), None), vector=False))
+
+
 def test_many_chunks_and_the_check_between() -> None:
     """More text than one chunk holds; `check` may end the work at any chunk."""
     symbols = Symbols()

@@ -36,7 +36,7 @@ def test_other_forms_of_arrays_compile_nothing_new() -> None:
     symbols = Symbols()
     symbols.add("x")
     texts = LabelTexts()
-    raw = SampleColumns(frozen(np.array([0, 2])), frozen(np.array([0, 1])), frozen(np.array([1.0, 2.0])))
+    raw = SampleColumns(frozen(np.array([0, 2, 2])), frozen(np.array([0, 1])), frozen(np.array([1.0, 2.0])))
     sets = [
         LabelFrame(("n",), np.zeros((1, 2), np.int32)),
         LabelFrame((), np.zeros((0, 2), np.int32)),

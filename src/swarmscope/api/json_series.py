@@ -202,9 +202,11 @@ def series_json(
     """Chunks of the result array's elements, with commas between, without the brackets.
 
     `histograms` holds, by series, the text that goes before the closing brace (`,"histograms":[…]`). `check` is
-    called between chunks and may raise to end the work.
+    called between chunks and may raise to end the work. Raises ValueError where labels and points do not fit together.
     """
     n_series = len(points.offsets) - 1
+    if n_series != labels.value_length.shape[1] or points.offsets[-1] > len(points.value):
+        raise ValueError("labels and points are not of the same series")  # compiled code would read beyond their ends
     if n_series == 0:
         return
     ends_of_room = np.cumsum(_series_bounds(labels, points))
