@@ -149,6 +149,8 @@ def _render_stamps(ts_ms: NDArray[np.int64], length: NDArray[np.int64], out: NDA
 def grid_points(ts_ms: NDArray[np.int64], values: NDArray[np.float64], present: NDArray[np.bool_] | None) -> Points:
     """Points of a range query: `values` [n_series, n_steps] at the times `ts_ms` [n_steps]."""
     n_series, n_steps = values.shape
+    if len(ts_ms) != n_steps or (present is not None and present.shape != values.shape):
+        raise ValueError("times, values and presence are not of the same shape")
     flat = plain_array(values, np.float64).reshape(-1)
     length = np.zeros(n_steps, np.int64)
     text = np.zeros(n_steps * STAMP_BYTES + 8, np.uint8)
