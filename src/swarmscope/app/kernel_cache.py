@@ -6,7 +6,12 @@ Must run before Numba is imported: it reads its environment once.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import platform
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import swarmscope
@@ -44,6 +49,30 @@ def prepare_cache() -> Path:
     return folder
 
 
-def holds_kernels(folder: Path) -> bool:
-    """Whether an earlier start has left compiled kernels."""
-    return next(folder.rglob("*.nbi"), None) is not None
+def _fingerprint() -> str:
+    """Changes when a source file of ours, Python or Numba does: then kernels have to be compiled again."""
+    package = Path(swarmscope.__file__).parent
+    digest = hashlib.sha256(f"{sys.version} {platform.machine()} {version('numba')}".encode())
+    for path in sorted(package.rglob("*.py")):
+        facts = path.stat()
+        digest.update(f"{path} {facts.st_mtime_ns} {facts.st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _marker(folder: Path) -> Path:
+    return folder / "__pycache__" / "kernels-compiled"
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether an earlier start has compiled every kernel of just this program."""
+    try:
+        return _marker(folder).read_text() == _fingerprint()
+    except OSError:
+        return False
+
+
+def mark_complete(folder: Path) -> None:
+    """Note that every kernel is in the cache; where that cannot be written, the next start looks again."""
+    with contextlib.suppress(OSError):
+        _marker(folder).parent.mkdir(exist_ok=True)
+        _marker(folder).write_text(_fingerprint())

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from rich.text import Text
 
 from swarmscope import __version__
 from swarmscope.app.checking import EXIT_MISUSED, load_scrape_jobs, show_problems
-from swarmscope.app.kernel_cache import holds_kernels, prepare_cache
+from swarmscope.app.kernel_cache import is_complete, mark_complete, prepare_cache
 from swarmscope.app.ports import PortInUseError, spell_address
 from swarmscope.app.settings import Settings, SettingsError, load_settings
+from swarmscope.app.unneeded_imports import refuse_unneeded_imports
 from swarmscope.instrument.logs import configure_logging
 from swarmscope.receivers.scrape.config_model import ScrapeConfigError, ScrapeSettings
 
@@ -32,6 +33,7 @@ _LAST_CALL_S = 9.5
 def launch(flags: dict[str, Any], config: Path | None, agent_config: Path | None) -> int:
     """Run the program; the exit code is 0 after a signal, 1 when it cannot run, 2 when the settings are wrong."""
     cache = prepare_cache()
+    refuse_unneeded_imports()
     # The only child process is started with exec at once; gRPC's fork handlers would only write a remark about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
@@ -63,13 +65,19 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
     from swarmscope.schema.migrations import NewerSchemaError
     from swarmscope.store.embedded.folder_lock import FolderInUseError
 
+    is_warm = is_complete(cache)
+
     def show(addresses: Sequence[Listening]) -> None:
         _show_addresses(addresses, settings, Console())
+        if is_warm:
+            # Fast path: all is compiled, so what is left is to load it, which need not keep the first request waiting.
+            threading.Thread(target=warm_up, args=(lambda part: None,), name="warm-up", daemon=True).start()
 
     listeners = bind_listeners(settings)
-    with _progress(console, is_first=not holds_kernels(cache)) as on_step:
-        seconds = warm_up(on_step)
-    _log.debug("kernels ready", extra={"seconds": round(seconds, 1)})
+    if not is_warm:
+        with _progress(console) as on_part:
+            warm_up(on_part)
+        mark_complete(cache)
 
     async def main() -> None:
         await Program(settings, jobs, show, last_call).run(listeners)
@@ -97,12 +105,9 @@ def last_call() -> None:
 
 
 @contextlib.contextmanager
-def _progress(console: Console, *, is_first: bool) -> Iterator[Any]:
+def _progress(console: Console) -> Iterator[Callable[[str], None]]:
     """A line that names what is being compiled; on a terminal it is overwritten, elsewhere there is a line a part."""
-    if not is_first:
-        yield lambda name: None
-        return
-    words = "First start: compiling"
+    words = "First start of this version: compiling"
     if not console.is_terminal:
         yield lambda name: console.print(f"{words} {name}", highlight=False)
         return
