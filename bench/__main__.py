@@ -31,7 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help="times that each query is asked")
     parser.add_argument("--only", action="append", choices=[s.name for s in SYSTEMS], help="systems (may be repeated)")
     parser.add_argument("--skip-100k", action="store_true", help="leave out the load with 100,000 series")
-    parser.add_argument("--json", type=Path, help="write the results to this file")
+    parser.add_argument("--json", type=Path, default=Path(".bench/latest.json"), help="where the results go")
     return parser.parse_args()
 
 
@@ -95,9 +95,8 @@ def main() -> int:
     if arguments.large:
         load = encode_load(1_000_000, plan.rounds_1m, plan.batch)
         results["writes"][_title(load)] = _write_load(systems, load, plan, console)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(results, indent=1))
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(results, indent=1))
     print_report(results, Console(width=None if sys.stdout.isatty() else 160))
     lost = [found["swarmscope"]["refused"] for found in results["writes"].values() if "swarmscope" in found]
     return int(any(lost))

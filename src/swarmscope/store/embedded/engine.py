@@ -83,10 +83,13 @@ class Engine:
     def insert(self, table: str, columns: Mapping[str, AnyArray], token: str = "") -> None:
         """Insert fixed-width columns [n_rows] as one block; durable in a part on return.
 
-        With a `token`, inserting the same block under the same token again changes nothing.
+        Rows MUST be in the table's order and without repeated keys: ClickHouse is told not to look for any, which
+        costs it three times the rest of an insert. With a `token`, inserting the same block under the same token
+        again changes nothing.
         """
         names = ", ".join(columns)
-        self._send(f"INSERT INTO {table} ({names}){_insert_settings(token)}", "Native", encode_native(columns))
+        settings = f"{_insert_settings(token)}, optimize_on_insert = 0"
+        self._send(f"INSERT INTO {table} ({names}){settings}", "Native", encode_native(columns))
 
     def insert_arrow(self, table: str, batch: pa.RecordBatch, token: str = "") -> None:
         """Insert an Arrow batch; as `insert`."""
