@@ -90,6 +90,10 @@ class MemoryReader:
         self.series.append((labels, list(points)))
         return len(self.series) - 1
 
+    @property
+    def rollup_resolutions_ms(self) -> tuple[int, ...]:
+        return ()
+
     def _chosen(self, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> list[int]:
         held = set() if self.histograms is None else set(self.histograms.series.tolist())
         return [

@@ -13,7 +13,7 @@ from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
 from swarmscope.model.errors import LimitExceededError, QueryFailedError
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import Buckets, HistogramColumns
-from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns, Selection
+from swarmscope.model.series import ABSENT, LabelFrame, RollupColumns, SampleColumns, Selection
 
 
 class ListSymbols:
@@ -114,6 +114,18 @@ class MemoryReader:
             raise LimitExceededError("query would load too many samples", limit="query.max_samples")
         value = np.concatenate(values) if values else np.zeros(0)
         return SampleColumns(np.array(offsets, np.int64), np.array(ts, np.int64), value)
+
+    @property
+    def rollup_resolutions_ms(self) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+    def read_rollups(
+        self, selection: Selection, resolution_ms: int, range_ms: tuple[int, int], budget: ReadBudget
+    ) -> RollupColumns:
+        """Refused: there are none."""
+        del selection, range_ms, budget
+        raise ValueError(f"there are no buckets of {resolution_ms} ms")
 
     def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
         """Histograms of the selection in [start_ms, end_ms]."""

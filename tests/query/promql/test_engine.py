@@ -322,7 +322,13 @@ def test_range_answers_are_sorted_by_labels(reader) -> None:
 def test_explain_names_what_is_fetched(reader) -> None:
     plan = PromqlEngine(reader).explain(QueryRequest("rate(reqs_total[5m] offset 1m)", 600_000, 600_000))
     assert plan["fetches"] == [
-        {"matchers": ['__name__="reqs_total"'], "start_ms": 600_000 - 360_000 + 1, "end_ms": 540_000}
+        {
+            "matchers": ['__name__="reqs_total"'],
+            "start_ms": 600_000 - 360_000 + 1,
+            "end_ms": 540_000,
+            "source": "samples",
+            "reasons": ["there are no rollups"],
+        }
     ]
 
 

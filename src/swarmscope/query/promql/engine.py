@@ -20,10 +20,12 @@ from swarmscope.query.histograms.rows import HistogramMatrix
 from swarmscope.query.promql.annotations import Annotations
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.evaluate import evaluate
-from swarmscope.query.promql.fetch import Fetches, plan_fetches, selectors_of
+from swarmscope.query.promql.fetch import Fetches, selectors_of
 from swarmscope.query.promql.frames import Frame, Scalars, Steps, Text, Value
 from swarmscope.query.promql.label_columns import label_set_text, no_labels, sorted_order
+from swarmscope.query.promql.lookups import lookups_of
 from swarmscope.query.promql.matrix_answer import run_matrix
+from swarmscope.query.promql.rollup_rules import RollupUse
 from swarmscope.query.promql.same_labels import merge_same_labels
 from swarmscope.query.promql.selectors import take_rows_of
 from swarmscope.query.promql.symbols import QuerySymbols
@@ -48,6 +50,7 @@ class EngineSettings:
     max_samples: int = 50_000_000
     max_matrix_bytes: int = 1 << 30
     max_points: int = MAX_POINTS_PER_SERIES
+    rollups: RollupUse = RollupUse.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +139,13 @@ class PromqlEngine:
         tree = parse_promql(request.text)
         steps = Steps.spanning(request.start_ms, request.end_ms, max(1, request.step_ms))
         evaluation = self._evaluation(request, steps)
-        plan_fetches(tree, evaluation.bounds, evaluation.lookback_ms, evaluation.fetches)
-        fetches = [
-            {"matchers": [str(m) for m in matchers], "start_ms": start, "end_ms": end}
-            for matchers, (start, end) in evaluation.fetches.ranges().items()
-        ]
+        evaluation.fetches.plan(list(lookups_of(tree, steps, evaluation)))
         return {
             "query": to_text(tree),
             "type": str(value_type(tree)),
             "steps": steps.count,
             "nodes": [type(node).__name__ for node in walk(tree)],
-            "fetches": fetches,
+            "fetches": evaluation.fetches.explain(),
         }
 
     def selectors(self, text: str) -> list[tuple[Matcher, ...]]:
@@ -167,7 +166,9 @@ class PromqlEngine:
             max_samples=max_samples,
             max_matrix_bytes=settings.max_matrix_bytes,
         )
-        evaluation.fetches = Fetches(self._reader, request.tenant, ReadBudget(request.cancellation, max_samples))
+        evaluation.fetches = Fetches(
+            self._reader, request.tenant, ReadBudget(request.cancellation, max_samples), settings.rollups
+        )
         return evaluation
 
     def _query(self, request: QueryRequest, steps: Steps, *, ranged: bool) -> QueryResult:
@@ -180,7 +181,7 @@ class PromqlEngine:
                 f'invalid expression type "{kind.documented}" for range query, must be Scalar or instant Vector'
             )
         evaluation = self._evaluation(request, steps)
-        plan_fetches(tree, evaluation.bounds, evaluation.lookback_ms, evaluation.fetches)
+        evaluation.fetches.plan(list(lookups_of(tree, steps, evaluation)))
         value: Value
         if kind is ValueType.MATRIX:
             value, times = _matrix_value(tree, steps, evaluation)

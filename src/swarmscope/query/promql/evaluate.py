@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.lang.promql import ValueType, value_type
-from swarmscope.lang.promql.functions import TIME_DEPENDENT
 from swarmscope.lang.promql.nodes import (
     SET_OPERATORS,
     Aggregate,
@@ -23,7 +22,6 @@ from swarmscope.lang.promql.nodes import (
     Subquery,
     Unary,
     VectorSelector,
-    children,
     without_parens,
 )
 from swarmscope.model.errors import QueryFailedError
@@ -33,7 +31,6 @@ from swarmscope.query.promql.binary import scalar_scalar, set_operation, vector_
 from swarmscope.query.promql.calendar import CALENDAR, calendar_values
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.elementwise import LIMITS, PLAIN, finish_floats, run_elementwise
-from swarmscope.query.promql.fetch import resolve_at
 from swarmscope.query.promql.frames import Frame, RangeColumns, Scalars, Steps, Text, Value
 from swarmscope.query.promql.histogram_calls import HISTOGRAM_CALLS, run_histogram_call
 from swarmscope.query.promql.info import run_info
@@ -45,10 +42,19 @@ from swarmscope.query.promql.label_calls import (
     sort_by_value,
 )
 from swarmscope.query.promql.label_columns import no_labels
+from swarmscope.query.promql.lookups import resolve_at
 from swarmscope.query.promql.negation import negate
-from swarmscope.query.promql.range_calls import RATES, REDUCTIONS, run_absent_over_time, run_range_call
+from swarmscope.query.promql.range_calls import (
+    RATES,
+    REDUCTIONS,
+    run_absent_over_time,
+    run_range_call,
+    run_rolled_absent,
+    run_rolled_call,
+)
 from swarmscope.query.promql.select_series import run_count_values, run_selection
 from swarmscope.query.promql.selectors import range_of_selector, run_vector_selector, sample_times
+from swarmscope.query.promql.step_invariance import is_step_invariant, steps_of
 from swarmscope.query.promql.subqueries import columns_of_subquery, subquery_steps
 
 _SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
@@ -64,7 +70,7 @@ def evaluate(node: Node, steps: Steps, evaluation: Evaluation) -> Value:
         case StringLiteral(value=text):
             return Text(text)
     if steps.count > 1 and is_step_invariant(node):
-        return _repeated(evaluate(node, Steps(steps.start_ms, steps.step_ms, 1), evaluation), steps.count)
+        return _repeated(evaluate(node, steps_of(node, steps), evaluation), steps.count)
     evaluation.cancellation.check()
     match node:
         case VectorSelector():
@@ -80,23 +86,6 @@ def evaluate(node: Node, steps: Steps, evaluation: Evaluation) -> Value:
             return _evaluate_call(node, steps, evaluation)
         case _:
             raise QueryFailedError("a range vector stands where an instant vector is needed")
-
-
-def is_step_invariant(node: Node) -> bool:
-    """Whether the value is the same at every step: everything in it is pinned with `@`."""
-    match node:
-        case VectorSelector(at=at) | Subquery(at=at):
-            return at is not None
-        case MatrixSelector(vector=vector):
-            return vector.at is not None
-        case Call(function=name, args=args):
-            return bool(args) and name not in TIME_DEPENDENT and all(map(is_step_invariant, args))
-        case Aggregate(expr=expr, param=param):
-            return is_step_invariant(expr) and (param is None or is_step_invariant(param))
-        case NumberLiteral() | StringLiteral():
-            return True
-        case _:
-            return all(map(is_step_invariant, children(node)))
 
 
 def _repeated(value: Value, count: int) -> Value:
@@ -181,7 +170,10 @@ def _evaluate_call(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
     name = call.function
     if name in RATES or name in REDUCTIONS:
         scalars = [_scalar_of(arg, steps, evaluation) for arg in call.args if value_type(arg) is ValueType.SCALAR]
-        ranged = next(arg for arg in call.args if value_type(arg) is ValueType.MATRIX)
+        ranged = next(without_parens(arg) for arg in call.args if value_type(arg) is ValueType.MATRIX)
+        rolled = run_rolled_call(call, ranged, steps, evaluation) if isinstance(ranged, MatrixSelector) else None
+        if rolled is not None:
+            return rolled
         return run_range_call(call, range_of(ranged, steps, evaluation), scalars, evaluation)
     if name in PLAIN or name in LIMITS or name == "round":
         frame = _frame_of(call.args[0], steps, evaluation)
@@ -209,7 +201,10 @@ def _call_absent(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
 
 
 def _call_absent_over_time(call: Call, steps: Steps, evaluation: Evaluation) -> Value:
-    missing = run_absent_over_time(range_of(call.args[0], steps, evaluation), evaluation)
+    ranged = without_parens(call.args[0])
+    missing = run_rolled_absent(ranged, steps, evaluation) if isinstance(ranged, MatrixSelector) else None
+    if missing is None:
+        missing = run_absent_over_time(range_of(ranged, steps, evaluation), evaluation)
     return absent_frame(without_parens(call.args[0]), missing, evaluation)
 
 

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmscope.lang.promql.nodes import Call, Node, without_parens
+from swarmscope.lang.promql.nodes import Call, MatrixSelector, Node, without_parens
 from swarmscope.model.errors import QueryFailedError
 from swarmscope.model.labels import METRIC_NAME
 from swarmscope.query.promql import annotations as notes
 from swarmscope.query.promql.context import Evaluation
-from swarmscope.query.promql.frames import Frame, RangeColumns
+from swarmscope.query.promql.frames import Frame, RangeColumns, Steps
 from swarmscope.query.promql.histogram_ranges import with_histogram_windows
 from swarmscope.query.promql.label_columns import column, texts_of
+from swarmscope.query.promql.lookups import lookup_of
 from swarmscope.query.promql.rate_kernel import RateKind, rate_windows
+from swarmscope.query.promql.rollup_kernels import Ends
+from swarmscope.query.promql.rollup_windows import range_function_of_buckets
 from swarmscope.query.promql.same_labels import drop_metric_name
-from swarmscope.query.promql.selectors import without_empty_series
+from swarmscope.query.promql.selectors import lookup_times, without_empty_series
 from swarmscope.query.promql.sliding import Output, Windows
 from swarmscope.query.promql.threads import run_rows
 from swarmscope.query.promql.window_kernels import WindowOp, reduce_windows
@@ -60,6 +63,37 @@ def run_range_call(
     frame = float_windows(call.function, samples, scalars, evaluation)
     if samples.histograms is not None:
         frame = with_histogram_windows(call, samples, frame, evaluation)
+    return _finished(call, frame, evaluation)
+
+
+def run_rolled_call(call: Call, selector: MatrixSelector, steps: Steps, evaluation: Evaluation) -> Frame | None:
+    """A range function answered from down-sampled buckets, None where samples are to be read."""
+    found = _rolled_windows(call.function, selector, steps, evaluation)
+    return None if found is None else _finished(call, found, evaluation)
+
+
+def _rolled_windows(function: str, selector: MatrixSelector, steps: Steps, evaluation: Evaluation) -> Frame | None:
+    lookup = lookup_of(selector, function, steps, evaluation)
+    rolled = evaluation.fetches.rolled(lookup)
+    if rolled is None:
+        return None
+    out = evaluation.matrix(rolled.labels.n_series, steps.count)
+    windows = Ends(
+        lookup_times(selector.vector, steps, evaluation), selector.range_ms, _divisor(function, selector.range_ms)
+    )
+    operation = RATES[function] if function in RATES else REDUCTIONS.get(function, WindowOp.COUNT)
+    if not range_function_of_buckets(operation, rolled.filled(), windows, out, evaluation):
+        evaluation.fetches.refuse_rollup(lookup)
+        return None
+    return Frame(rolled.labels, *out)
+
+
+def _divisor(function: str, range_ms: int) -> float:
+    """What a growth over a window is divided by: a rate is one per second."""
+    return range_ms // 1000 + range_ms % 1000 * 1e6 / 1e9 if function == "rate" else 1.0
+
+
+def _finished(call: Call, frame: Frame, evaluation: Evaluation) -> Frame:
     if call.function in ("rate", "increase"):
         _note_non_counters(call, frame, evaluation)
     frame = without_empty_series(frame)
@@ -78,8 +112,7 @@ def float_windows(
     if function == "predict_linear":
         p1 = samples.evaluated_ms.astype(np.float64)  # the line is extended from the evaluation, offset or not
     if function in RATES:
-        divisor = samples.range_ms // 1000 + samples.range_ms % 1000 * 1e6 / 1e9 if function == "rate" else 1.0
-        p0 = np.full(max(1, n_steps), divisor)
+        p0 = np.full(max(1, n_steps), _divisor(function, samples.range_ms))
     windows = Windows(samples.offsets, samples.ts_ms, samples.value, samples.ends_ms, samples.range_ms, p0, p1)
     out = Output(values, present)
 
@@ -135,3 +168,9 @@ def run_absent_over_time(samples: RangeColumns, evaluation: Evaluation) -> NDArr
         within = np.searchsorted(ts, samples.ends_ms, "right")
         some = some | (within > np.searchsorted(ts, samples.ends_ms - samples.range_ms, "right"))
     return ~some
+
+
+def run_rolled_absent(selector: MatrixSelector, steps: Steps, evaluation: Evaluation) -> NDArray[np.bool_] | None:
+    """`run_absent_over_time` from down-sampled buckets, None where samples are to be read."""
+    counts = _rolled_windows("absent_over_time", selector, steps, evaluation)
+    return None if counts is None else ~counts.shown_steps()

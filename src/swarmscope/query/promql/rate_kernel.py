@@ -38,28 +38,37 @@ class _Stretch(NamedTuple):
     zero_ratio: _Floats  # first / growth above which it certainly is none
 
 
+@njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def reach_of(times: tuple[int, int, int], end: int, range_ms: int) -> tuple[float, float, float]:
+    """Seconds (from first to last sample, added before, added after) of (first, last, number of samples).
+
+    A boundary is reached when a sample lies within 1.1 mean intervals of it, else half an interval is added.
+    """
+    first, last, n = times
+    to_start = float(first - (end - range_ms)) / 1000.0
+    to_end = float(end - last) / 1000.0
+    sampled = float(last - first) / 1000.0
+    mean_interval = sampled / float(n - 1)
+    threshold = mean_interval * 1.1
+    if to_start >= threshold:
+        to_start = mean_interval / 2.0
+    if to_end >= threshold:
+        to_end = mean_interval / 2.0
+    return sampled, to_start, to_end
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def _fill_stretch(
     ts: _Times, a: int, windows: tuple[_Times, _Times, _Times, int], range_s: float, stretch: _Stretch
 ) -> None:
-    """A boundary is reached when a sample lies within 1.1 mean intervals of it, else half an interval is added."""
     begins, stops, ends, range_ms = windows
     sampled_at, to_start_at, to_end_at, factor_at, ratio_at = stretch
     for step in range(len(ends)):
         n = stops[step] - begins[step]
         if n < 2:
             continue
-        first = ts[a + begins[step]]
-        last = ts[a + stops[step] - 1]
-        to_start = float(first - (ends[step] - range_ms)) / 1000.0
-        to_end = float(ends[step] - last) / 1000.0
-        sampled = float(last - first) / 1000.0
-        mean_interval = sampled / float(n - 1)
-        threshold = mean_interval * 1.1
-        if to_start >= threshold:
-            to_start = mean_interval / 2.0
-        if to_end >= threshold:
-            to_end = mean_interval / 2.0
+        times = (ts[a + begins[step]], ts[a + stops[step] - 1], n)
+        sampled, to_start, to_end = reach_of(times, ends[step], range_ms)
         sampled_at[step] = sampled
         to_start_at[step] = to_start
         to_end_at[step] = to_end

@@ -10,10 +10,12 @@ from swarmscope.model.staleness import is_stale
 from swarmscope.query.histograms.rows import NO_HISTOGRAM, HistogramMatrix
 from swarmscope.query.histograms.windows import latest_rows
 from swarmscope.query.promql.context import Evaluation
-from swarmscope.query.promql.fetch import Fetched, resolve_at
+from swarmscope.query.promql.fetch import Fetched
 from swarmscope.query.promql.frames import Frame, RangeColumns, Steps
 from swarmscope.query.promql.label_columns import take_series
 from swarmscope.query.promql.lookup_kernels import gather_latest, latest_samples
+from swarmscope.query.promql.lookups import INSTANT, lookup_of, resolve_at
+from swarmscope.query.promql.rollup_windows import newest_in_buckets
 from swarmscope.query.promql.threads import run_rows
 
 _NO_TIME = np.iinfo(np.int64).min
@@ -29,8 +31,13 @@ def lookup_times(selector: VectorSelector, steps: Steps, evaluation: Evaluation)
 
 def run_vector_selector(selector: VectorSelector, steps: Steps, evaluation: Evaluation) -> Frame:
     """The newest sample in (t - lookback, t] of each series at each step; a staleness marker hides it."""
-    fetched = evaluation.fetches.get(selector.matchers)
     times = lookup_times(selector, steps, evaluation)
+    rolled = evaluation.fetches.rolled(lookup_of(selector, INSTANT, steps, evaluation))
+    if rolled is not None:
+        out = evaluation.matrix(rolled.labels.n_series, steps.count)
+        newest_in_buckets(rolled.columns, times, evaluation.lookback_ms, out)
+        return without_empty_series(Frame(rolled.labels, *out))
+    fetched = evaluation.fetches.get(selector.matchers)
     values, present = evaluation.matrix(fetched.labels.n_series, steps.count)
     bits = values.view(np.uint64)
     samples = fetched.samples

@@ -20,6 +20,7 @@ from swarmscope.query.promql.lookup_kernels import (
 )
 from swarmscope.query.promql.quantile_kernel import quantile_groups
 from swarmscope.query.promql.rate_kernel import RateKind, rate_windows
+from swarmscope.query.promql.rollup_kernels import Buckets, Ends, newest_of_buckets, rate_buckets, reduce_buckets
 from swarmscope.query.promql.row_groups import group_columns
 from swarmscope.query.promql.selection_kernels import select_best, select_first
 from swarmscope.query.promql.sliding import Output, Windows
@@ -28,7 +29,7 @@ from swarmscope.query.promql.window_kernels import WindowOp, reduce_windows
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
     """Run every kernel once on tiny input; `progress` is told (done, of how many) after each stage."""
-    stages = (_warm_lookups, _warm_windows, _warm_aggregates, _warm_selections, warm_up_histograms)
+    stages = (_warm_lookups, _warm_windows, _warm_buckets, _warm_aggregates, _warm_selections, warm_up_histograms)
     for done, stage in enumerate(stages, 1):
         stage()
         if progress is not None:
@@ -64,6 +65,17 @@ def _warm_windows() -> None:
         rate_windows(int(kind), windows, _output(), 0, 2)
     for op in WindowOp:
         reduce_windows(int(op), windows, _output(), 0, 2)
+
+
+def _warm_buckets() -> None:
+    whole, real = np.array([1, 2], np.int64), np.array([1.0, 2.0])
+    buckets = Buckets(
+        np.array([0, 2, 2], np.int64), whole, whole, real, real, real, whole, real, whole, real, real, whole
+    )
+    windows = Ends(np.array([1, 2], np.int64), 2, 1.0)
+    newest_of_buckets(buckets, windows, _output(), 0, 2)
+    reduce_buckets(int(WindowOp.SUM), buckets, windows, _output(), 0, 2)
+    rate_buckets(int(RateKind.RATE), buckets, windows, _output(), 0, 2)
 
 
 def _output() -> Output:
