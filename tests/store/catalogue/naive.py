@@ -24,6 +24,8 @@ class NaiveCatalogue:
         self.labels = {}  # ref -> (tenant, labels)
         self.metrics = {}  # (tenant, name) -> metric id
         self.ranges = {}
+        self.past_unknown = set()  # loaded, and nobody has told what is on disk
+        self.empty = set()  # known to have nothing on disk
         self.next_ref = 0
         self.next_metric_id = 0
 
@@ -53,6 +55,12 @@ class NaiveCatalogue:
         """A metric without series leaves nothing on disk to remember it by."""
         alive = {(tenant, labels.get("__name__", "")) for tenant, labels in self.labels.values()}
         self.metrics = {metric: number for metric, number in self.metrics.items() if metric in alive}
+        self.past_unknown = {ref for ref in self.labels if ref not in self.ranges}
+        self.empty = set()
+
+    def finish_time_ranges(self):
+        self.empty |= self.past_unknown - set(self.ranges)
+        self.past_unknown = set()
 
     def metric_id(self, ref):
         tenant, labels = self.labels[ref]
@@ -62,11 +70,19 @@ class NaiveCatalogue:
         for ref, ts in zip(refs, times, strict=True):
             low, high = self.ranges.get(ref, (ts, ts))
             self.ranges[ref] = (min(low, ts), max(high, ts))
+            self.empty.discard(ref)
+
+    def may_have_samples(self, ref, start, end):
+        """Time excludes only what is known: not a loaded series, nor a new one whose first batch is committing."""
+        if ref in self.past_unknown:
+            return True
+        low, high = self.ranges.get(ref, (start, end))
+        return ref not in self.empty and low <= end and high >= start
 
     def select(self, tenant, matchers, start, end):
         found = []
         for ref, (owner, labels) in self.labels.items():
-            low, high = self.ranges.get(ref, (start, end))
-            if owner == tenant and low <= end and high >= start and all(matches(m, labels) for m in matchers):
+            inside = owner == tenant and self.may_have_samples(ref, start, end)
+            if inside and all(matches(m, labels) for m in matchers):
                 found.append((self.metric_id(ref), ref))
         return [ref for _, ref in sorted(found)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.store.catalogue.naive import NaiveCatalogue
 
@@ -458,7 +458,7 @@ STEPS = st.lists(
         st.tuples(st.just("select"), st.sampled_from(["t1", "t2", "t3"]), MATCHERS, st.integers(0, 50)),
         st.tuples(st.just("drop"), st.lists(st.integers(0, 30), max_size=4)),
         st.tuples(st.just("record"), st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50)), max_size=6)),
-        st.tuples(st.just("restart")),
+        st.tuples(st.sampled_from(["restart", "finish"])),
     ),
     max_size=14,
 )
@@ -466,6 +466,7 @@ STEPS = st.lists(
 
 @settings(deadline=None, max_examples=150)
 @given(STEPS)
+@example([("intern", "t1", [{}]), ("restart",), ("record", [(0, 6)]), ("select", "t1", [], 0)])
 def test_like_the_naive_catalogue(steps):
     real, naive, key = Catalogue(), NaiveCatalogue(), 0
     for step, *given_values in steps:
@@ -495,6 +496,9 @@ def test_like_the_naive_catalogue(steps):
             ranges = [(ref, *naive.ranges[ref]) for ref in naive.labels if ref in naive.ranges]
             columns = np.array(ranges, np.int64).reshape(-1, 3).T
             real.set_time_ranges(*columns)
+        elif step == "finish":
+            real.finish_time_ranges()
+            naive.finish_time_ranges()
         else:
             tenant, matchers, at = given_values
             selection = real.select_series(tenant, matchers, at, at + 5)
