@@ -83,6 +83,10 @@ def store(tmp_path_factory: pytest.TempPathFactory):
     """Most samples are in settled buckets, some came late, the newest are in memory alone."""
     opened = EmbeddedStore(StoreSettings(tmp_path_factory.mktemp("data"), metrics_retention_s=None), SystemClock())
     rows = [row for name, draws in SERIES.items() for draw in draws for row in samples_of(name, draw)]
+    for name, odd in (("infinite", math.inf), ("missing", math.nan)):
+        times = range(T0 + 15_000, END, 15_000)
+        at = T0 + 3 * HOUR + MINUTE
+        rows += [({"__name__": name}, ts, odd if ts == at else float(ts - T0)) for ts in times]
     random = np.random.default_rng(5)
     late = random.random(len(rows)) < 0.02
     late &= np.array([row[1] for row in rows]) > T0 + 5 * HOUR
@@ -145,6 +149,14 @@ def test_range_functions(store, function, metric, width, step, shift, start) -> 
     assert read, "buckets were to be read"
     cancelling = metric in ("level", "weird") and function in ("sum_over_time", "avg_over_time")
     assert_same(raw, rolled, 1e-11 if cancelling else 0.0)
+
+
+@pytest.mark.parametrize("metric", ["infinite", "missing"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_value_that_is_no_number_inside_a_bucket(store, metric, function) -> None:
+    request = QueryRequest(f"{function}({metric}[1h])", T0 + HOUR, END - HOUR, HOUR)
+    raw, rolled, _ = answers(store, request)
+    assert_same(raw, rolled, 0.0)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
