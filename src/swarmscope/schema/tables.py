@@ -53,10 +53,9 @@ class Table:
 
 
 # Days as partitions: retention drops whole parts, and a part never mixes what expires at different times by
-# more than a day. Deduplication of inserts makes the replay of a journal segment exactly-once.
+# more than a day. Rows of the same key are replaced, which makes the replay of a journal segment exactly-once.
 _DAILY = f"intDiv(ts, {MS_PER_DAY})"
-_INSERT_ONCE = "non_replicated_deduplication_window = 1000"
-_TIMED_SETTINGS = f"{_INSERT_ONCE}, ttl_only_drop_parts = 1"
+_TIMED_SETTINGS = "ttl_only_drop_parts = 1"
 
 _ID = "Delta, ZSTD(1)"
 _TIME = "DoubleDelta, ZSTD(1)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,9 @@ from swarmscope.store.embedded.memory import Memory
 from swarmscope.store.embedded.rows import exemplar_rows, histogram_rows, metadata_rows
 from swarmscope.store.embedded.runs import Rows
 
+_log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
+_SEAL_RETRY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class CommittingSink:
         self._waiting: list[_Pending] = []
         self._stopping = False
         self._persisted_ref = catalogue.next_ref
-        self._seal_asked: threading.Event | None = None
+        self._seal_asked: list[threading.Event] = []
+        self._seal_not_before_s = 0.0
         self.listeners: list[Callable[[int, float], None]] = []
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._thread.start()
@@ -142,15 +146,15 @@ class CommittingSink:
             batches[METADATA.name] = metadata_rows(batch.metadata, batch.tenant, now_ms)
         return batches
 
-    def seal_now(self, timeout_s: float = 30.0) -> None:
-        """Close the active generation now; returns when it has been handed on."""
+    def seal_now(self, timeout_s: float = 30.0) -> bool:
+        """Close the active generation now; whether it was handed on in time."""
         asked = threading.Event()
         with self._wakeup:
             if self._stopping:
-                return
-            self._seal_asked = asked
+                return False
+            self._seal_asked.append(asked)
             self._wakeup.notify()
-        asked.wait(timeout_s)
+        return asked.wait(timeout_s)
 
     def close(self) -> None:
         """Commit what waits, refuse what comes, seal, and end the thread."""
@@ -162,25 +166,42 @@ class CommittingSink:
     def _run(self) -> None:
         while True:
             with self._wakeup:
-                if not self._waiting and not self._stopping and self._seal_asked is None:
+                if not self._waiting and not self._stopping:
                     self._wakeup.wait(timeout=self._patience_s())
                 waiting, self._waiting = self._waiting, []
-                stopping, asked, self._seal_asked = self._stopping, self._seal_asked, None
+                stopping = self._stopping
             if waiting:
                 with self.series_lock:
                     self._commit(waiting)
-            if self._is_full() or ((asked or stopping) and not self._memory.active.is_empty):
-                self._seal()
-            if asked:
-                asked.set()
+            self._seal_if_due(stopping)
             if stopping and not waiting:
                 return
 
     def _patience_s(self) -> float | None:
         active = self._memory.active
         if active.is_empty:
-            return None
-        return max(0.0, active.started_s + self._settings.max_generation_age_s - time.monotonic())
+            return 0.0 if self._seal_asked else None
+        due_s = active.started_s if self._seal_asked else active.started_s + self._settings.max_generation_age_s
+        return max(0.0, max(due_s, self._seal_not_before_s) - time.monotonic())
+
+    def _seal_if_due(self, stopping: bool) -> None:
+        with self._wakeup:
+            asked = list(self._seal_asked)
+        is_wanted = (asked or stopping) and not self._memory.active.is_empty
+        if is_wanted or self._is_full():
+            if time.monotonic() < self._seal_not_before_s and not stopping:
+                return
+            try:
+                self._seal()
+            except OSError as error:
+                # No space for the next segment, most likely: the active one stays, and what is in it is safe.
+                self._seal_not_before_s = time.monotonic() + _SEAL_RETRY_S
+                _log.error("the journal cannot go on to its next segment, trying again: %s", error)
+                return
+        with self._wakeup:
+            self._seal_asked = self._seal_asked[len(asked) :]
+        for event in asked:
+            event.set()
 
     def _is_full(self) -> bool:
         active = self._memory.active

@@ -19,6 +19,13 @@ from swarmscope.model.errors import QueryFailedError, QueryTimeoutError, Unavail
 from swarmscope.store.embedded.native import AnyArray, decode_native, encode_native
 
 _SLICE_BYTES = 1 << 20
+# One block a statement: parts are as large as the batch. A backfill may touch any number of days. Nothing is
+# deduplicated by its block: ClickHouse notes a block as inserted before its part appears, and a process that is
+# killed in between would never get the block in again.
+_INSERT_SETTINGS = (
+    " SETTINGS max_partitions_per_insert_block = 0, min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0,"
+    " max_insert_block_size = 67108864, insert_deduplicate = 0"
+)
 _MEMORY_LIMIT_CODE = "(MEMORY_LIMIT_EXCEEDED)"
 _TIMEOUT_CODE = "(TIMEOUT_EXCEEDED)"
 _CANCELLED_CODE = "(QUERY_WAS_CANCELLED)"
@@ -80,25 +87,24 @@ class Engine:
             self._check_open()
             self._writer.query(sql)
 
-    def insert(self, table: str, columns: Mapping[str, AnyArray], token: str = "") -> None:
+    def insert(self, table: str, columns: Mapping[str, AnyArray]) -> None:
         """Insert fixed-width columns [n_rows] as one block; durable in a part on return.
 
         Rows MUST be in the table's order and without repeated keys: ClickHouse is told not to look for any, which
-        costs it three times the rest of an insert. With a `token`, inserting the same block under the same token
-        again changes nothing.
+        costs it three times the rest of an insert.
         """
         names = ", ".join(columns)
-        settings = f"{_insert_settings(token)}, optimize_on_insert = 0"
+        settings = f"{_INSERT_SETTINGS}, optimize_on_insert = 0"
         self._send(f"INSERT INTO {table} ({names}){settings}", "Native", encode_native(columns))
 
-    def insert_arrow(self, table: str, batch: pa.RecordBatch, token: str = "") -> None:
+    def insert_arrow(self, table: str, batch: pa.RecordBatch) -> None:
         """Insert an Arrow batch; as `insert`."""
         buffer = pa.BufferOutputStream()
         with pa.ipc.new_stream(buffer, batch.schema) as stream:
             stream.write_batch(batch)
         names = ", ".join(batch.schema.names)
         data = [memoryview(buffer.getvalue())]
-        self._send(f"INSERT INTO {table} ({names}){_insert_settings(token)}", "ArrowStream", data)
+        self._send(f"INSERT INTO {table} ({names}){_INSERT_SETTINGS}", "ArrowStream", data)
 
     def _send(self, sql: str, data_format: str, pieces: Iterable[memoryview]) -> None:
         with self._writer_lock:
@@ -146,16 +152,6 @@ class Engine:
     def _check_open(self) -> None:
         if self._closed:
             raise UnavailableError("the store is closed")
-
-
-def _insert_settings(token: str) -> str:
-    # One block a statement: parts are as large as the batch. A backfill may touch any number of days.
-    once = f"insert_deduplication_token = '{token}'" if token else "insert_deduplicate = 0"
-    return (
-        " SETTINGS max_partitions_per_insert_block = 0, min_insert_block_size_rows = 0,"
-        " min_insert_block_size_bytes = 0,"
-        f" max_insert_block_size = 67108864, {once}"
-    )
 
 
 def _ask(connection: Any, sql: str, data_format: str, parameters: Mapping[str, object] | None) -> bytes:

@@ -1,4 +1,4 @@
-"""From sealed generations to ClickHouse parts: one insert a table, sorted, each under a token of its own."""
+"""From sealed generations to ClickHouse parts: one insert a table, sorted."""
 
 from __future__ import annotations
 
@@ -44,21 +44,22 @@ class PartWriter:
         self._catalogue = catalogue
         self._digits = np.zeros(0, np.int8)
 
-    def write(self, number: int, samples: Rows, batches: dict[str, list[pa.RecordBatch]]) -> Run | None:
-        """Insert everything under tokens made from the segment's `number`; returns the sorted samples.
+    def write(self, samples: Rows, batches: dict[str, list[pa.RecordBatch]]) -> Run | None:
+        """Insert everything; returns the sorted samples.
 
-        Doing it again after a failure or a crash adds nothing twice. Raises what the engine raises.
+        Doing it again after a failure or a crash is safe: rows of the same key count once. Raises what the engine
+        raises.
         """
         for table, parts in batches.items():
             joined = pa.concat_batches(parts) if len(parts) > 1 else parts[0]
-            self._engine.insert_arrow(table, joined, token=f"{table}-{number}")
+            self._engine.insert_arrow(table, joined)
         if len(samples.ref) == 0:
             return None
         run = sorted_run(samples, self._catalogue.metric_ids)
-        self._insert_run(run, token=f"{SAMPLES.name}-{number}")
+        self._insert_run(run)
         return run
 
-    def _insert_run(self, run: Run, token: str) -> None:
+    def _insert_run(self, run: Run) -> None:
         lengths = np.diff(run.offsets)
         ref = np.repeat(run.key.astype(np.uint32), lengths)
         metric_id = np.repeat((run.key >> np.uint64(REF_BITS)).astype(np.uint32), lengths)
@@ -70,7 +71,7 @@ class PartWriter:
             "mantissa": mantissa,
             "exponent": exponent,
         }
-        self._engine.insert(SAMPLES.name, columns, token)
+        self._engine.insert(SAMPLES.name, columns)
 
     def _digits_for(self, highest_ref: int) -> NDArray[np.int8]:
         if highest_ref >= len(self._digits):
@@ -125,7 +126,7 @@ class Flusher:
         pause_s = _RETRY_FIRST_S
         while not self._giving_up.is_set():
             try:
-                run = self._writer.write(generation.segment.number, generation.samples.snapshot(), generation.batches)
+                run = self._writer.write(generation.samples.snapshot(), generation.batches)
             except Exception as error:
                 _log.error("flush of journal segment %d failed, trying again: %s", generation.segment.number, error)
                 self._giving_up.wait(pause_s)

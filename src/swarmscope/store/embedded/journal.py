@@ -3,8 +3,9 @@
 A part costs ClickHouse some 5 ms of CPU however small it is, and senders wait for their answer before they send
 more, so parts as small as what is in flight at a time would cost ten times the rest of the work
 (docs/decisions/0002-journal-before-parts.md). A segment holds what goes into one insert of each table: it is removed
-once those are done, and replayed at start when the process died before. A replay inserts the same blocks under
-the same tokens, which ClickHouse drops where the first time had succeeded.
+once those are done, and replayed at start when the process died before. A replay may insert
+again what is in parts already: every table replaces rows of the same key by the newest, and readers do too, so each
+row counts once.
 
 A frame is `magic, length of the header, length of the body, CRC-32 of both`, a JSON header that lists the columns, and
 the columns' bytes. A torn frame can only be the last one, and was never acknowledged.
@@ -12,6 +13,7 @@ the columns' bytes. A torn frame can only be the last one, and was never acknowl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import struct
@@ -62,6 +64,7 @@ class Segment:
         self._fsync = fsync
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         self._good_length = 0
+        self._is_torn = False
         if fsync:
             _sync_folder(path.parent)
 
@@ -72,14 +75,23 @@ class Segment:
         """
         buffers = _encode_frame(columns)
         length = sum(len(part) if isinstance(part, bytes) else part.nbytes for part in buffers)
+        if self._is_torn:
+            self._cut()
         try:
             self._write(buffers)
             if self._fsync:
                 os.fdatasync(self._file)
         except OSError:
-            os.ftruncate(self._file, self._good_length)
+            # Behind torn bytes nothing would be read again: where they cannot be cut off now, the next append does.
+            self._is_torn = True
+            with contextlib.suppress(OSError):
+                self._cut()
             raise
         self._good_length += length
+
+    def _cut(self) -> None:
+        os.ftruncate(self._file, self._good_length)
+        self._is_torn = False
 
     def _write(self, buffers: list[bytes | memoryview]) -> None:
         pending = list(buffers)
@@ -119,7 +131,7 @@ class Journal:
         return sorted(path for path in self._folder.iterdir() if _SEGMENT.fullmatch(path.name))
 
     def new_segment(self) -> Segment:
-        """Start the next segment. Numbers are never used twice: they are the tokens of inserts."""
+        """Start the next segment. Numbers are never used twice."""
         number = self._next
         self._next += 1
         _write_atomically(self._counter_file, str(self._next))

@@ -131,21 +131,19 @@ class EmbeddedStore:
         leftover = [
             (path, [Commit.from_frame(frame) for frame in read_segment(path)]) for path in self._journal.leftover()
         ]
-        for path, commits in leftover:
+        for _, commits in leftover:
             batches = [commit.batches[SERIES.name] for commit in commits if SERIES.name in commit.batches]
             if batches:
-                self.engine.insert_arrow(
-                    SERIES.name, pa.concat_batches(batches), token=f"{SERIES.name}-{int(path.stem)}"
-                )
+                self.engine.insert_arrow(SERIES.name, pa.concat_batches(batches))
         stored = self.engine.table(f"SELECT {', '.join(SERIES.column_names())} FROM {SERIES.name} FINAL ORDER BY ref")
         if stored is not None:
             self.catalogue.load(stored)
-        with_histograms = self.engine.columns(f"SELECT DISTINCT ref FROM {HISTOGRAMS.name}")
-        if with_histograms:
-            self.catalogue.mark_histograms(with_histograms["ref"].astype(np.int64))
         for path, commits in leftover:
             self._replay(int(path.stem), commits)
             path.unlink()
+        with_histograms = self.engine.columns(f"SELECT DISTINCT ref FROM {HISTOGRAMS.name}")
+        if with_histograms:
+            self.catalogue.mark_histograms(with_histograms["ref"].astype(np.int64))
 
     def _replay(self, number: int, commits: list[Commit]) -> None:
         samples = LiveRows()
@@ -156,7 +154,7 @@ class EmbeddedStore:
                 if table != SERIES.name:
                     batches.setdefault(table, []).append(batch)
         _log.info("replaying journal segment %d: %d samples", number, len(samples))
-        self._writer.write(number, samples.snapshot(), batches)
+        self._writer.write(samples.snapshot(), batches)
 
     def _newest_stored_ms(self) -> int:
         columns = self.engine.columns(f"SELECT max(ts) AS newest, count() AS n FROM {SAMPLES.name}")
@@ -169,8 +167,7 @@ class EmbeddedStore:
 
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Bring everything acknowledged so far into parts; whether that was done in time."""
-        self.sink.seal_now(timeout_s)
-        return self.flusher.wait_idle(timeout_s)
+        return self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
 
     def forget_cache(self) -> None:
         """Read everything from parts again: they were changed."""
