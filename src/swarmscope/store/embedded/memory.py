@@ -41,6 +41,7 @@ class Memory:
         self._lock = threading.Lock()
         self._max_cached_rows = max_cached_rows
         self._state = MemorySnapshot((), (active,), covered_after_ms)
+        self._epoch = 0
 
     def snapshot(self) -> MemorySnapshot:
         """The current view. Take it before reading from parts: rows move from here to there, never back."""
@@ -73,15 +74,32 @@ class Memory:
             runs = state.runs if run is None else _with_merges((*state.runs, run))
             covered_after_ms = state.covered_after_ms
             while runs and sum(len(kept.ts_ms) for kept in runs) > self._max_cached_rows:
+                self._epoch += 1
                 if len(runs[0].ts_ms):
                     covered_after_ms = max(covered_after_ms, int(runs[0].ts_ms.max()))
                 runs = runs[1:]
             generations = tuple(kept for kept in state.generations if kept is not generation)
             self._state = MemorySnapshot(runs, generations, covered_after_ms)
 
+    @property
+    def epoch(self) -> int:
+        """Changes whenever rows leave the memory; for `adopt`."""
+        return self._epoch
+
+    def adopt(self, run: Run, covered_after_ms: int, epoch: int) -> None:
+        """Put a run read from parts behind all others: with it, rows later than `covered_after_ms` are all here.
+
+        Ignored when anything left the memory since `epoch`, which was taken before reading.
+        """
+        with self._lock:
+            if epoch == self._epoch:
+                state = self._state
+                self._state = MemorySnapshot((run, *state.runs), state.generations, covered_after_ms)
+
     def forget_cache(self, newest_stored_ms: int) -> None:
         """Drop every cached run: parts, whose newest row is given, were changed behind the cache (a deletion)."""
         with self._lock:
+            self._epoch += 1
             covered_after_ms = max(self._state.covered_after_ms, newest_stored_ms)
             self._state = replace(self._state, runs=(), covered_after_ms=covered_after_ms)
 

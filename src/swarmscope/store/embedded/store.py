@@ -23,12 +23,15 @@ from swarmscope.store.embedded.generation import Commit, Generation, LiveRows
 from swarmscope.store.embedded.journal import Journal, read_segment
 from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
 from swarmscope.store.embedded.reader import EmbeddedReader
+from swarmscope.store.embedded.recall import recall_newest
 from swarmscope.store.embedded.repair import Repair
 from swarmscope.store.embedded.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
 _MS_PER_S = 1000
+# Read back at start in one statement: 84 MB while it is read.
+_MAX_RECALLED_ROWS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,13 @@ class EmbeddedStore:
         self.engine.repair = self.repair.detach_damaged
         for part in self.repair.detached():
             _log.error("part %s of table %s is out of service: %s", part.part, part.table, part.reason)
-        self._upkeep = Upkeep(self.engine, self.catalogue, self.sink, self._clock, self._oldest_ms)
+        self._upkeep = Upkeep(
+            self.engine, self.catalogue, self.sink, self._clock, self._oldest_ms, at_start=self._recall_newest
+        )
+
+    def _recall_newest(self) -> int:
+        max_rows = min(self._settings.max_cached_rows // 2, _MAX_RECALLED_ROWS)
+        return recall_newest(self.engine, self.catalogue, self.memory, max_rows)
 
     @property
     def snapshot_folder(self) -> Path:

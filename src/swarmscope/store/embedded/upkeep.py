@@ -29,13 +29,21 @@ class Upkeep:
     """One thread: learns the time ranges of stored series, retires idle ones, forgets expired ones."""
 
     def __init__(
-        self, engine: Engine, catalogue: Catalogue, sink: CommittingSink, clock: Clock, oldest_ms: Callable[[], int]
+        self,
+        engine: Engine,
+        catalogue: Catalogue,
+        sink: CommittingSink,
+        clock: Clock,
+        oldest_ms: Callable[[], int],
+        at_start: Callable[[], object],
     ) -> None:
+        """`at_start` is run once, before anything else."""
         self._engine = engine
         self._catalogue = catalogue
         self._sink = sink
         self._clock = clock
         self._oldest_ms = oldest_ms
+        self._at_start = at_start
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._thread.start()
@@ -46,17 +54,19 @@ class Upkeep:
         self._thread.join()
 
     def _run(self) -> None:
-        work: list[Callable[[], None]] = [self._learn_time_ranges]
+        work: list[Callable[[], object]] = [self._at_start, self._learn_time_ranges]
         rounds = 0
         while not self._stopping.is_set():
             for step in work:
                 try:
                     step()
                 except Exception:
-                    _log.exception("upkeep step %s failed", step.__name__)
+                    _log.exception("upkeep step %s failed", getattr(step, "__name__", step))
             self._stopping.wait(_PERIOD_S)
             rounds += 1
-            work = [self._retire_idle] + ([self.forget_expired] if rounds % _ROUNDS_PER_EXPIRY == 0 else [])
+            work = [self._retire_idle]
+            if rounds % _ROUNDS_PER_EXPIRY == 0:
+                work.append(self.forget_expired)
 
     def _learn_time_ranges(self) -> None:
         """So that selections can leave out series by time; until then they are merely larger."""
