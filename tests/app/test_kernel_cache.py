@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -5,15 +9,47 @@ import pytest
 import swarmscope
 from swarmscope.app import kernel_cache
 
+PACKAGE = Path(swarmscope.__file__).parent
+
+INNER = "from numba import njit\n\n\n@njit(cache=True)\ndef inner(x):\n    return x + {amount}\n"
+OUTER = """from numba import njit
+
+from swarmscope.inner import inner
+
+
+@njit(cache=True)
+def outer(x):
+    return inner(x) * 10
+"""
+
 
 @pytest.fixture
 def no_choice(monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")  # set first, so that what the code sets is taken back
 
 
+@pytest.fixture
+def package(tmp_path):
+    folder = tmp_path / "swarmscope"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "inner.py").write_text(INNER.format(amount=1))
+    (folder / "outer.py").write_text(OUTER)
+    (folder / "other.py").write_text("from swarmscope.outer import outer\n")
+    return folder
+
+
+def fingerprint(package):
+    kernel_cache.fingerprint.cache_clear()
+    return kernel_cache.fingerprint(package)
+
+
 def test_writable_package_keeps_its_kernels_beside_the_source(no_choice, monkeypatch):
     monkeypatch.setattr(kernel_cache, "_is_writable", lambda folder: True)
-    assert kernel_cache.prepare_cache() == Path(swarmscope.__file__).parent
+    monkeypatch.setattr(kernel_cache, "_remove_unused", lambda root, current: None)
+    folder = kernel_cache.prepare_cache()
+    assert folder.parent == PACKAGE / "__pycache__"
+    assert os.environ["NUMBA_CACHE_DIR"] == str(folder)
 
 
 def test_read_only_package_uses_the_users_folder(no_choice, monkeypatch, tmp_path):
@@ -22,20 +58,55 @@ def test_read_only_package_uses_the_users_folder(no_choice, monkeypatch, tmp_pat
     folder = kernel_cache.prepare_cache()
     assert folder.is_relative_to(tmp_path)
     assert folder.is_dir()
-    assert kernel_cache.os.environ["NUMBA_CACHE_DIR"] == str(folder)
+    assert os.environ["NUMBA_CACHE_DIR"] == str(folder)
 
 
-def test_a_choice_of_the_users_stands(monkeypatch, tmp_path):
+def test_kernels_go_below_the_folder_of_the_users_choice_and_no_deeper_in_a_child(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    assert kernel_cache.prepare_cache() == tmp_path
+    folder = kernel_cache.prepare_cache()
+    assert folder.parent == tmp_path
+    assert kernel_cache.prepare_cache() == folder
 
 
-def test_what_is_marked_is_complete_until_the_program_changes(monkeypatch, tmp_path):
+def test_folders_that_were_not_used_for_a_day_are_removed(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    old, recent, foreign = (tmp_path / name for name in ("kernels-old", "kernels-recent", "something"))
+    for folder in (old, recent, foreign):
+        (folder / "below").mkdir(parents=True)
+    yesterday_s = time.time() - 25 * 3600
+    for folder in (old, foreign):
+        os.utime(folder, (yesterday_s, yesterday_s))
+    current = kernel_cache.prepare_cache()
+    assert set(tmp_path.iterdir()) == {current, recent, foreign}
+
+
+def test_what_kernels_are_made_from_names_the_folder(package, monkeypatch):
+    first = fingerprint(package)
+    (package / "other.py").write_text("import swarmscope.outer\n")
+    assert fingerprint(package) == first
+    (package / "inner.py").write_text(INNER.format(amount=2))
+    second = fingerprint(package)
+    assert second != first
+    monkeypatch.setattr(kernel_cache, "version", lambda name: "another")
+    assert fingerprint(package) not in (first, second)
+
+
+def test_a_kernel_made_from_an_older_file_is_never_run(package, tmp_path):
+    def run():
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        environment["NUMBA_CACHE_DIR"] = str(tmp_path / f"kernels-{fingerprint(package)}")
+        program = "from swarmscope.outer import outer; print(outer(1))"
+        return subprocess.check_output([sys.executable, "-c", program], env=environment, text=True).strip()
+
+    assert run() == "20"
+    (package / "inner.py").write_text(INNER.format(amount=2))
+    assert run() == "30"
+
+
+def test_what_is_marked_is_complete(tmp_path):
     assert not kernel_cache.is_complete(tmp_path)
     kernel_cache.mark_complete(tmp_path)
     assert kernel_cache.is_complete(tmp_path)
-    monkeypatch.setattr(kernel_cache, "version", lambda name: "another")
-    assert not kernel_cache.is_complete(tmp_path)
 
 
 def test_writability_is_tried_and_leaves_nothing(tmp_path):

@@ -1,7 +1,8 @@
 """Where compiled kernels are kept between starts.
 
-Numba keeps them beside the source, and where that cannot be written (a system-wide install) in a folder of the user's.
-Must run before Numba is imported: it reads its environment once.
+Numba notices when a kernel's own file changes, but not when a kernel or constant changes that it takes from another
+file. So the folder is named by a hash of all that kernels are made from: what was compiled from other source is never
+looked at. Must run before Numba is imported: it reads its environment once.
 """
 
 from __future__ import annotations
@@ -10,13 +11,25 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
+import shutil
 import sys
+import time
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 import swarmscope
 
 _VARIABLE = "NUMBA_CACHE_DIR"
+_PREFIX = "kernels-"
+_COMPLETE = "complete"
+_IMPORT = re.compile(rb"^\s*(?:from|import)\s+(swarmscope[\w.]*)(?:\s+import\s+(\([^)]*\)|[^\n]*))?", re.MULTILINE)
+_KERNEL = re.compile(rb"^@njit", re.MULTILINE)
+_WORD = re.compile(rb"\w+")
+# Two checkouts or versions may take turns: a folder goes when it was not used for so long.
+_UNUSED_S = 24 * 3600.0
 
 
 def _is_writable(folder: Path) -> bool:
@@ -32,47 +45,77 @@ def _is_writable(folder: Path) -> bool:
 def user_cache_folder() -> Path:
     """The per-user folder, after the XDG base directory specification."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "swarmscope" / f"kernels-{swarmscope.__version__}"
+    return Path(root) / "swarmscope"
 
 
 def prepare_cache() -> Path:
-    """Choose the folder and tell Numba; a choice of the user's own stands. Returns the folder."""
+    """Choose the folder, tell Numba, and remove folders that nobody uses any more. Returns the folder.
+
+    It lies in the folder of the user's choice (`NUMBA_CACHE_DIR`), else beside the source, else (a system-wide
+    install) in the user's cache.
+    """
+    package = Path(swarmscope.__file__).parent
+    name = _PREFIX + fingerprint(package)
     chosen = os.environ.get(_VARIABLE)
     if chosen:
-        return Path(chosen)
-    package = Path(swarmscope.__file__).parent
-    if _is_writable(package):
-        return package
-    folder = user_cache_folder()
+        root = Path(chosen).parent if Path(chosen).name == name else Path(chosen)
+    else:
+        root = package / "__pycache__" if _is_writable(package) else user_cache_folder()
+    folder = root / name
     folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        os.utime(folder)
     os.environ[_VARIABLE] = str(folder)
+    _remove_unused(root, folder)
     return folder
 
 
-def _fingerprint() -> str:
-    """Changes when a source file of ours, Python or Numba does: then kernels have to be compiled again."""
-    package = Path(swarmscope.__file__).parent
+def _remove_unused(root: Path, current: Path) -> None:
+    oldest_s = time.time() - _UNUSED_S
+    for folder in root.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder != current and folder.stat().st_mtime < oldest_s:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@lru_cache(1)
+def fingerprint(package: Path) -> str:
+    """Changes when a source file that kernels depend on, Python or Numba does."""
     digest = hashlib.sha256(f"{sys.version} {platform.machine()} {version('numba')}".encode())
-    for path in sorted(package.rglob("*.py")):
-        facts = path.stat()
-        digest.update(f"{path} {facts.st_mtime_ns} {facts.st_size}\n".encode())
-    return digest.hexdigest()
+    for path, text in sorted(_kernel_sources(package).items()):
+        digest.update(f"\n{path.relative_to(package)} {len(text)}\n".encode() + text)
+    return digest.hexdigest()[:16]
 
 
-def _marker(folder: Path) -> Path:
-    return folder / "__pycache__" / "kernels-compiled"
+def _kernel_sources(package: Path) -> dict[Path, bytes]:
+    """The text of each file that holds a kernel, and of all files of ours that these import, directly or not."""
+    texts = {path: path.read_bytes() for path in package.rglob("*.py")}
+    found: dict[Path, bytes] = {}
+    waiting = [path for path, text in texts.items() if _KERNEL.search(text)]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found[path] = texts[path]
+            waiting += [imported for imported in _imports(package, texts[path]) if imported in texts]
+    return found
+
+
+def _imports(package: Path, text: bytes) -> Iterator[Path]:
+    """Files that an import in `text` may mean: a module, a package, or modules of a package."""
+    for match in _IMPORT.finditer(text):
+        target = package.parent.joinpath(*match[1].decode().split("."))
+        yield target.with_suffix(".py")
+        yield target / "__init__.py"
+        for word in _WORD.findall(match[2] or b""):
+            yield target / f"{word.decode()}.py"
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether an earlier start has compiled every kernel of just this program."""
-    try:
-        return _marker(folder).read_text() == _fingerprint()
-    except OSError:
-        return False
+    """Whether an earlier start has compiled every kernel into the folder."""
+    return (folder / _COMPLETE).exists()
 
 
 def mark_complete(folder: Path) -> None:
-    """Note that every kernel is in the cache; where that cannot be written, the next start looks again."""
+    """Note that every kernel is in the folder; where that cannot be written, the next start looks again."""
     with contextlib.suppress(OSError):
-        _marker(folder).parent.mkdir(exist_ok=True)
-        _marker(folder).write_text(_fingerprint())
+        (folder / _COMPLETE).touch()

@@ -14,6 +14,7 @@ from swarmscope.receivers.otlp import warm_up as otlp
 from swarmscope.receivers.remote_write import warm_up as remote_write
 from swarmscope.receivers.wire import warm_up as wire
 from swarmscope.store.catalogue import warm_up as warm_up_catalogue
+from swarmscope.store.embedded import warm_up as embedded_store
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("exposition formats", scrape.warm_up),
     ("limits", series_limits.warm_up),
     ("series catalogue", warm_up_catalogue),
+    ("embedded store", embedded_store.warm_up),
     ("PromQL and histograms", promql.warm_up),
     ("HTTP answers", warm_up_api),
 )

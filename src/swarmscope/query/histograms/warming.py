@@ -11,7 +11,7 @@ from swarmscope.query.histograms.operators import Operand, add_rows, aggregate_r
 from swarmscope.query.histograms.quantiles import histogram_fraction, histogram_quantile
 from swarmscope.query.histograms.range_functions import RangeInput, evaluate_range
 from swarmscope.query.histograms.rendering import histogram_json
-from swarmscope.query.histograms.rows import HistogramMatrix, from_columns
+from swarmscope.query.histograms.rows import HistogramMatrix, from_columns, take_rows
 from swarmscope.query.histograms.transitions import count_changes, count_resets
 
 
@@ -26,6 +26,7 @@ def warm_up() -> None:
     count_changes(given, np.zeros(0))
     count_resets(given, np.zeros(0))
     cells = np.arange(4)
+    take_rows(rows, cells)
     operand = Operand(rows, cells)
     add_rows(operand, operand)
     divide_rows(operand, np.full(4, 2.0))

@@ -84,7 +84,7 @@ def sniff_encoding(body: bytes) -> str | None:
 
 
 def decompress(body: bytes, encoding: str, max_bytes: int) -> NDArray[np.uint8]:
-    """Unpack a body of a known encoding.
+    """Unpack a body of a known encoding; the result is read-only.
 
     Raises LimitExceededError (`too_large`) when it unpacks to more than `max_bytes`, MalformedInputError when it is
     not of that encoding.
@@ -140,7 +140,13 @@ def _decompress_snappy(body: bytes, max_bytes: int) -> NDArray[np.uint8]:
         raise MalformedInputError(f"the body is not a Snappy block: {error}") from error
     if written != declared:
         raise MalformedInputError("the body is not a Snappy block: it is shorter than it says")
-    return target
+    return _read_only(target)
+
+
+def _read_only(body: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As a body that needed no unpacking is: kernels are compiled for one kind of body only."""
+    body.flags.writeable = False
+    return body
 
 
 def _deflate_variant(body: bytes) -> Callable[..., Any]:
@@ -162,4 +168,4 @@ def _decompress_bounded(unpack: Callable[..., Any], name: str, body: bytes, max_
                 raise _too_large(max_bytes) from error
             room = max_bytes
         else:
-            return target[:written]
+            return _read_only(target[:written])

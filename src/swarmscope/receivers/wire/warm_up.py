@@ -22,6 +22,8 @@ def warm_up(progress: Callable[[str], None]) -> None:
     progress(KERNELS[0])
     scan_message(MessageSchema.from_descriptor(FileDescriptorSet.DESCRIPTOR, {"FileDescriptorProto": ("name",)}), b"")
     progress(KERNELS[1])
-    hash_spans(np.zeros(1, np.uint8), nothing, nothing, derive_secrets(0, 0))
+    # A body is read-only, text made by us is not: two types to Numba.
+    for buffer in (np.zeros(1, np.uint8), np.frombuffer(b"a", np.uint8)):
+        hash_spans(buffer, nothing, nothing, derive_secrets(0, 0))
     progress(KERNELS[2])
     invalid_utf8(Utf8Column(np.zeros(1, np.uint8), nothing, nothing))
