@@ -6,6 +6,7 @@ import math
 import re
 from decimal import Decimal
 
+from swarmscope.lang.promql.go_numbers import text_number
 from swarmscope.lang.promql.nodes import (
     Aggregate,
     Anchor,
@@ -40,7 +41,7 @@ def to_text(node: Node) -> str:
     """The query on one line; parsing it gives an equal tree."""
     match node:
         case NumberLiteral(value=value):
-            return number_text(value)
+            return text_number(value)
         case StringLiteral(value=value):
             return quote(value)
         case VectorSelector():
@@ -184,10 +185,10 @@ def _matching_text(matching: VectorMatching) -> str:
         side = "left" if matching.cardinality is Cardinality.MANY_TO_ONE else "right"
         text += f" group_{side} ({_label_list(matching.include)})"
     left, right = matching.fill_left, matching.fill_right
-    if left is not None and right is not None and number_text(left) == number_text(right):
-        return f"{text} fill ({number_text(left)})"
+    if left is not None and right is not None and text_number(left) == text_number(right):
+        return f"{text} fill ({text_number(left)})"
     if left is not None:
-        text += f" fill_left ({number_text(left)})"
+        text += f" fill_left ({text_number(left)})"
     if right is not None:
-        text += f" fill_right ({number_text(right)})"
+        text += f" fill_right ({text_number(right)})"
     return text
