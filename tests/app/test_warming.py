@@ -3,7 +3,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.receivers.scrape.served_target import Target, serving
 
 PAGE = b'# TYPE s counter\ns_total{a="x"} 3\nt{b="y"} NaN\n'

@@ -31,7 +31,8 @@ from swarmscope.receivers.scrape import load_scrape_config
 QUERIES = (
     "m", "rate(m[1m])", "sum by (a) (rate(m[1m]))", "max_over_time(m[1m])", "avg(m) / on (a) group_left count(m)",
     "topk(1, m)", "quantile(0.5, m)", "histogram_quantile(0.9, rate(h[1m]))", "h", "sum(rate(h[1m]))", "m > 1 or h",
-    'm{a=~"x.*"}', "absent(m)", "sort_desc(m)", "max_over_time(rate(m[1m])[2m:15s])", 'label_replace(m, "b", "$1", "a", "(.*)")',
+    'm{a=~"x.*"}', "absent(m)", "sort_desc(m)", "max_over_time(rate(m[1m])[2m:15s])",
+    'label_replace(m, "b", "$1", "a", "(.*)")',
     "stddev(m)", "avg_over_time(h[1m])", "deriv(m[1m])", "count_values('v', m)", "histogram_quantile(0.5, c_bucket)",
 )  # fmt: skip
 
