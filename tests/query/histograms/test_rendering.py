@@ -4,9 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from swarmscope.api.number_text import double_text
+from swarmscope.lang.promql.go_numbers import json_number, text_number
 from swarmscope.model.metrics import Buckets
-from swarmscope.query.histograms.rendering import histogram_json, histogram_text, json_number, text_number
+from swarmscope.query.histograms.bounds import exponential_bound
+from swarmscope.query.histograms.rendering import histogram_json, histogram_text
 from swarmscope.query.histograms.rows import (
     HistogramMatrix,
     compact_matrix,
@@ -85,7 +90,9 @@ def test_a_bucket_is_cut_at_the_zero_threshold():
         (0.0001, "0.0001", "0.0001"),
         (0.00001, "0.00001", "1e-05"),
         (1e-6, "0.000001", "1e-06"),
-        (1.25e-7, "1.25e-7", "1.25e-07"),
+        (1.25e-7, "1.25e-07", "1.25e-07"),
+        (1e-10, "1e-10", "1e-10"),
+        (1e-7, "1e-07", "1e-07"),
         (5e-324, "5e-324", "5e-324"),
         (1.7976931348623157e308, "1.7976931348623157e+308", "1.7976931348623157e+308"),
         (0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"),
@@ -97,6 +104,27 @@ def test_a_bucket_is_cut_at_the_zero_threshold():
 def test_numbers(value, in_json, in_text):
     assert json_number(value) == in_json
     assert text_number(value) == in_text
+
+
+@given(st.floats())
+def test_numbers_are_those_of_other_answers(value):
+    assert json_number(value) == double_text(value)
+
+
+# Upper bounds that Prometheus 2.42 gives over its API.
+@pytest.mark.parametrize(
+    ("index", "schema", "bound"),
+    [
+        (-3, 1, "0.35355339059327373"),
+        (-1, 1, "0.7071067811865475"),
+        (1, 1, "1.414213562373095"),
+        (67, 0, "147573952589676410000"),
+        (70, 0, "1.1805916207174113e+21"),
+        (-30, 0, "9.313225746154785e-10"),
+    ],
+)
+def test_exponential_bounds_are_those_of_prometheus(index, schema, bound):
+    assert json_number(float(exponential_bound(index, schema))) == bound
 
 
 def test_spans():

@@ -21,11 +21,26 @@ _MAX_FLOAT = float(np.finfo(np.float64).max)
 _MAX_EXPONENT = 1024  # 2**1024 is the first power of two that a float64 cannot hold
 
 
+# Prometheus keeps the bounds in [0.5, 1) in a table, which is a few units in the last place off the true powers. Each
+# digit says how many units too low its entry is, plus one; measured on the bounds that Prometheus 2.42 answers with for
+# a histogram of schema 8. (Coarser schemas take every 2nd, 4th, … entry.)
+_UNITS_LOW = (
+    "1111112111211111112311222222222211211121122211221122102211221122"
+    "1111112222332132112111211112111111121011213311221222112121332222"
+    "2121223322322122222222323233323311221121223321332233212232332232"
+    "2243223233433343333333444455435422322333324422333243223333543344"
+)
+
+
 def _powers_of_two() -> NDArray[np.float64]:
-    """2**(k / 256) for k = 0 … 255, correctly rounded: every exponential bound is one of them times a power of two."""
+    """2**(k / 256) for k = 0 … 255 as Prometheus has them: every bound is one of them times a power of two."""
+    powers = np.empty(_STEPS, np.float64)
     with localcontext() as context:
         context.prec = 60
-        return np.array([float(Decimal(2) ** (Decimal(k) / _STEPS)) for k in range(_STEPS)], np.float64)
+        for k, digit in enumerate(_UNITS_LOW):
+            rounded = float(Decimal(2) ** (Decimal(k) / _STEPS))
+            powers[k] = rounded - (int(digit) - 1) * math.ulp(rounded)
+    return powers
 
 
 _POWERS = _powers_of_two()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from swarmscope.lang.promql import Node, line_column
-from swarmscope.lang.promql.printer import number_text, quote
+from swarmscope.lang.promql.go_numbers import text_number
+from swarmscope.lang.promql.printer import quote
 
 _WARNING = "PromQL warning: "
 _INFO = "PromQL info: "
@@ -39,28 +38,16 @@ class Annotations:
         target[placed] = None
 
 
-def go_float(value: float) -> str:
-    """A float as Go's %g writes it."""
-    if math.isnan(value) or math.isinf(value):
-        return number_text(value)
-    exponent = math.floor(math.log10(abs(value))) if value else 0
-    if exponent < -4 or exponent >= 21:
-        digits, _, power = repr(value).partition("e") if "e" in repr(value) else (f"{value!r}", "", "")
-        if not power:
-            digits, _, power = f"{value:e}".partition("e")
-            digits = digits.rstrip("0").rstrip(".")
-        return f"{digits}e{'-' if int(power) < 0 else '+'}{abs(int(power)):02d}"
-    return number_text(value)
-
-
 def invalid_quantile(q: float) -> str:
     """A quantile outside [0, 1]."""
-    return f"{_WARNING}quantile value should be between 0 and 1, got {go_float(q)}"
+    return f"{_WARNING}quantile value should be between 0 and 1, got {text_number(q)}"
 
 
 def invalid_ratio(ratio: float, capped: float) -> str:
     """A limit_ratio outside [-1, 1]."""
-    return f"{_WARNING}ratio value should be between -1 and 1, got {go_float(ratio)}, capping to {go_float(capped)}"
+    return (
+        f"{_WARNING}ratio value should be between -1 and 1, got {text_number(ratio)}, capping to {text_number(capped)}"
+    )
 
 
 def bad_bucket_label(metric: str, value: str) -> str:

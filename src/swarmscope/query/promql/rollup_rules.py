@@ -23,7 +23,7 @@ EXACT_FUNCTIONS = frozenset(
 
 # Samples that make a detour over buckets worth its fixed cost (some 10 ms); at one sample each 15 s.
 MIN_SPAN_MS = 6 * 3_600_000
-MIN_SAMPLES = 400_000
+MIN_SAMPLES = 800_000
 _USUAL_INTERVAL_MS = 15_000
 
 

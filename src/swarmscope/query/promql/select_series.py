@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.lang.promql.go_numbers import text_number
 from swarmscope.lang.promql.nodes import Aggregate, without_parens
 from swarmscope.lang.promql.printer import number_text
 from swarmscope.model.errors import QueryFailedError
@@ -13,7 +14,6 @@ from swarmscope.query.histograms.rows import HistogramMatrix
 from swarmscope.query.promql import annotations as notes
 from swarmscope.query.promql.aggregate import group_members, grouping_labels
 from swarmscope.query.promql.aggregate_kernels import Grouped
-from swarmscope.query.promql.annotations import go_float
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.frames import Frame
 from swarmscope.query.promql.label_columns import group_by_labels, labels_of, take_series, with_column
@@ -53,7 +53,7 @@ def _limits(parameter: NDArray[np.float64], n_series: int) -> NDArray[np.int64]:
         raise QueryFailedError("Parameter value is NaN")
     beyond = parameter[(parameter >= _INT64_END) | (parameter <= -_INT64_END)]
     if len(beyond):
-        raise QueryFailedError(f"Scalar value {go_float(float(beyond[0]))} overflows int64")
+        raise QueryFailedError(f"Scalar value {text_number(float(beyond[0]))} overflows int64")
     return np.minimum(parameter.astype(np.int64), n_series)
 
 
