@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from tests.integration.processes import PrometheusServer, SwarmscopeServer
+from tests.integration.peer_data import SPECIAL_SERIES, TENANT, peer_series
+from tests.integration.processes import PrometheusServer, SwarmscopeServer, remote_write, write_request
 
 # Samples of any age are kept, and nothing is flushed unless it is asked for (`POST …/admin/tsdb/snapshot`).
 SETTINGS = {
@@ -45,6 +46,17 @@ def prometheus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prom
     finally:
         if server.process is not None:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def loaded_servers(
+    swarmscope_server: SwarmscopeServer, prometheus_server: PrometheusServer
+) -> tuple[SwarmscopeServer, PrometheusServer]:
+    """Both, with the samples of `peer_data` (in Swarmscope under its `TENANT`)."""
+    body = write_request(peer_series() + SPECIAL_SERIES)
+    for server in (swarmscope_server, prometheus_server):
+        remote_write(server, body, TENANT)
+    return swarmscope_server, prometheus_server
 
 
 @pytest.fixture

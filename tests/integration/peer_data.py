@@ -11,6 +11,7 @@ import random
 import struct
 from collections.abc import Iterable
 
+TENANT = "peer"
 START_S = 1_600_000_000 // 3600 * 3600
 N_SCRAPES = 480
 SCRAPE_S = 15

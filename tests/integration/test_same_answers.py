@@ -16,15 +16,14 @@ import pytest
 from tests.integration.comparison import Answer, KeptAlive, difference
 from tests.integration.generated_queries import Question, generated_questions
 from tests.integration.listed_differences import DIFFERENCES, Difference
-from tests.integration.peer_data import SPECIAL_SERIES, START_S, peer_series
-from tests.integration.processes import PrometheusServer, SwarmscopeServer, remote_write, write_request
+from tests.integration.peer_data import SPECIAL_SERIES, START_S, TENANT
+from tests.integration.processes import PrometheusServer, SwarmscopeServer
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 SEED = 42
 N_QUESTIONS = 2400
 N_REPEATED = 300
-TENANT = "same-answers"
 HEADERS = {"x-scope-orgid": TENANT}
 RENAMED = {"double_exponential_smoothing": "holt_winters"}
 
@@ -47,14 +46,12 @@ def _ask(server: SwarmscopeServer | PrometheusServer, questions: list[Question])
 
 
 @pytest.fixture(scope="module")
-def pair(swarmscope_server: SwarmscopeServer, prometheus_server: PrometheusServer) -> Iterator[Pair]:
-    body = write_request(peer_series() + SPECIAL_SERIES)
-    for server in (swarmscope_server, prometheus_server):
-        remote_write(server, body, TENANT)
+def pair(loaded_servers: tuple[SwarmscopeServer, PrometheusServer]) -> Iterator[Pair]:
+    ours, theirs = loaded_servers
     questions = generated_questions(SEED, N_QUESTIONS)
     with ThreadPoolExecutor(1) as background:
-        expected = background.submit(_ask, prometheus_server, questions)
-        yield Pair(swarmscope_server, prometheus_server, questions, expected.result())
+        expected = background.submit(_ask, theirs, questions)
+        yield Pair(ours, theirs, questions, expected.result())
 
 
 def _assert_same(questions: list[Question], ours: list[Answer], theirs: list[Answer]) -> None:
@@ -98,6 +95,27 @@ def test_the_same_from_memory_from_parts_and_after_a_restart(pair: Pair) -> None
     _assert_same(questions, _ask(pair.ours, questions), expected)
     pair.ours.restart()
     _assert_same(questions, _ask(pair.ours, questions), expected)
+
+
+# What is wrong and where, each refused by both in the same words.
+MISTAKES = (
+    "sum(", "(a", "a)", "a{", "a[5m", "foo bar", "1 2", "sum a", "1 +", "rate(a)", "abs(a[5m])", "abs(1)", "scalar(1)",
+    'vector("a")', "sum(1)", 'quantile("a", b)', "count_values(2, b)", "topk(a, b)", "sum_over_time(sum(a))",
+    "round(scalar(a) < bool 3, 2)", "abs(abs(ceil(1)))", "1 and 2", "a and 2", "1 or a", "(1 or a) + 1",
+    "a + b unless 2", "a or b and 2", "((a) unless (2)) * b", "1 == 1", "1 + 2 > 3 * 4", "a > (1 < 2)", "a + bool b",
+    "sum(a) * bool b", "a + on(x) group_left(x) b", "(2)[5m:1m]", "time()[5m:1m]", "max_over_time((1 + 2)[5m:])",
+    "a[5m:1m:1s]", "a[0s]", "a[5m:0s]", '-"a"', '"a" + 1', 'a{b="c', "a{b}", "a{b=}", "a{b==1}", "a{b=c}", "a{b 1}",
+    'a{b="c" d="e"}', "a{,}", 'a{="b"}', "a offset", "a @ foo", "a group_left b", "sum(a) without",
+    "$a", "a;b", "nope(a)", "abs()", "abs(a, b)", "time(1)", "{}", '{a=~".*"}', "", "# nothing",
+    "a offset 1m offset 2m", "a[5m] + 1", "a @ 1 @ 2", 'a{__name__="b"}', "1 +\n\n  rate(a)", "é", "abs(1) + abs(2)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_mistakes_are_told_in_the_same_words(pair: Pair, text: str) -> None:
+    question = Question(text, 0, START_S * 1000, 0)
+    (ours,), (theirs,) = _ask(pair.ours, [question]), _ask(pair.theirs, [question])
+    assert (ours.status, ours.body) == (theirs.status, theirs.body)
 
 
 @pytest.mark.parametrize("listed", DIFFERENCES, ids=lambda listed: listed.query[:60])

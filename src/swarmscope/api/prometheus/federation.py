@@ -6,8 +6,10 @@ and are left out too. Names that the classic syntax cannot say are quoted (`{"ge
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 from starlette.requests import Request
@@ -17,7 +19,6 @@ from starlette.routing import BaseRoute, Route
 from swarmscope.api.answers import accepts_gzip, plain, to_answer
 from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import to_api_error
-from swarmscope.api.number_text import double_texts
 from swarmscope.api.parameters import read_parameters
 from swarmscope.api.prometheus.endpoint import ReadPath
 from swarmscope.api.prometheus.expressions import series_matchers
@@ -81,7 +82,7 @@ def _newest_lines(
     newest = samples.offsets[filled + 1] - 1
     alive = ~is_stale(np.ascontiguousarray(samples.value[newest]))
     filled, newest = filled[alive], newest[alive]
-    values = double_texts(samples.value[newest])
+    values = map(exposition_number, samples.value[newest].tolist())
     times = samples.ts_ms[newest].tolist()
     lines: dict[tuple[str, str], str] = {}
     for labels, value, ts_ms in zip(label_dicts(selection.labels, reader.symbols, filled), values, times, strict=True):
@@ -89,6 +90,27 @@ def _newest_lines(
         if metric:
             lines[metric, _series_text(metric, {**settings.external_labels, **labels})] = f" {value} {ts_ms}\n"
     return lines
+
+
+def exposition_number(value: float) -> str:
+    """The shortest decimal that is this number, as Go's %g writes it: with an exponent below 1e-4 and from 1e6 on.
+
+    The exposition knows no negative zero.
+    """
+    if value == 0:
+        return "0"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits)).rstrip("0") or "0"
+    magnitude = len(digits) + int(exponent) - 1
+    if -4 <= magnitude < 6:
+        shown = f"{abs(value):.{max(0, len(text) - magnitude - 1)}f}"
+    else:
+        shown = f"{text[0]}{'.' if len(text) > 1 else ''}{text[1:]}e{magnitude:+03d}"
+    return f"-{shown}" if sign else shown
 
 
 def _quoted(text: str) -> str:
