@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmscope.ingest.removal import take_label_sets, without_new_series
+from swarmscope.ingest.removal import without_new_series
 from swarmscope.ingest.series_limits import (
     MetricGroups,
     SeriesCounts,
@@ -164,7 +164,7 @@ def _samples_of_new_series(batch: MetricBatch) -> NDArray[np.int64]:
 
 def _spell_series(labels: LabelSets, index: int) -> str:
     """`name{a="b"}`, cut where it is long. Bytes that are not UTF-8 are shown as replacement characters."""
-    one = take_label_sets(labels, np.array([index]))
+    one = labels.take(np.array([index]))
     pairs: dict[str, str] = {}
     for pair in range(len(one.names)):
         texts = [

@@ -10,6 +10,8 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.runs_of_entries import taken_runs
+
 METRIC_NAME = "__name__"
 DEFAULT_TENANT = "default"
 
@@ -35,6 +37,10 @@ class Utf8Column:
         length = np.fromiter(map(len, encoded), np.int64, len(encoded))
         start = np.cumsum(length) - length
         return cls(np.frombuffer(b"".join(encoded), np.uint8), start, length)
+
+    def take(self, rows: NDArray[np.int64]) -> Utf8Column:
+        """The strings `rows` [n], in that order, in the same buffer."""
+        return Utf8Column(self.buffer, self.start[rows], self.length[rows])
 
     def text(self, index: int) -> str:
         """String `index`; raises UnicodeDecodeError where the bytes are not UTF-8."""
@@ -81,6 +87,11 @@ class LabelSets:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    def take(self, rows: NDArray[np.int64]) -> LabelSets:
+        """The sets `rows` [n], in that order; the strings stay in the same buffer."""
+        offsets, pairs = taken_runs(self.offsets, rows)
+        return LabelSets(offsets, self.names.take(pairs), self.values.take(pairs))
 
     @classmethod
     def from_dicts(cls, sets: Iterable[Mapping[str, str]]) -> LabelSets:

@@ -6,6 +6,7 @@ seen before are ever decoded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import DEFAULT_TENANT, LabelSets, Utf8Column
+from swarmscope.model.runs_of_entries import joined_offsets, taken_runs
 
 UNKNOWN_SERIES = -1
 CUSTOM_BUCKETS_SCHEMA = -53
@@ -45,6 +47,20 @@ class Buckets:
     def empty(cls, n: int = 0) -> Buckets:
         """Buckets of n histograms that have none."""
         return cls(np.zeros(n + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float64))
+
+    def take(self, rows: NDArray[np.int64]) -> Buckets:
+        """Those of the histograms `rows` [n]."""
+        offsets, entries = taken_runs(self.offsets, rows)
+        return Buckets(offsets, self.index[entries], self.count[entries])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Buckets]) -> Buckets:
+        """Those of all parts (at least one), one behind the other."""
+        return cls(
+            joined_offsets(part.offsets for part in parts),
+            np.concatenate([part.index for part in parts]),
+            np.concatenate([part.count for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,38 @@ class HistogramColumns:
             i64, i64, np.zeros(0, np.int8), np.zeros(0, np.uint8), np.zeros(0, np.bool_), f64, f64, f64, f64,
             Buckets.empty(), Buckets.empty(), np.zeros(1, np.int64), f64,
         )  # fmt: skip
+
+    def take(self, rows: NDArray[np.int64]) -> HistogramColumns:
+        """The histograms `rows` [n], in that order; `series` says what it said."""
+        custom_offsets, bounds = taken_runs(self.custom_offsets, rows)
+        flat = {name: getattr(self, name)[rows] for name in _FLAT_HISTOGRAM_FIELDS}
+        return HistogramColumns(
+            **flat,
+            positive=self.positive.take(rows),
+            negative=self.negative.take(rows),
+            custom_offsets=custom_offsets,
+            custom_bounds=self.custom_bounds[bounds],
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[HistogramColumns]) -> HistogramColumns:
+        """The histograms of all parts, one behind the other; `series` says what it said."""
+        if not parts:
+            return cls.empty()
+        flat = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _FLAT_HISTOGRAM_FIELDS}
+        return cls(
+            **flat,
+            positive=Buckets.concat([part.positive for part in parts]),
+            negative=Buckets.concat([part.negative for part in parts]),
+            custom_offsets=joined_offsets(part.custom_offsets for part in parts),
+            custom_bounds=np.concatenate([part.custom_bounds for part in parts]),
+        )
+
+
+# One number a histogram.
+_FLAT_HISTOGRAM_FIELDS = (
+    "series", "ts_ms", "schema", "reset_hint", "is_float", "zero_threshold", "zero_count", "count", "sum",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
 from swarmscope.model.errors import LimitExceededError, QueryFailedError
 from swarmscope.model.matchers import Matcher, MatchOperator
-from swarmscope.model.metrics import Buckets, HistogramColumns
+from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, RollupColumns, SampleColumns, Selection
 
 
@@ -182,30 +182,8 @@ def _matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
 
 
 def _join(rows: list[tuple[int, int, HistogramColumns]]) -> HistogramColumns:
-    if not rows:
-        return HistogramColumns.empty()
-    parts = [columns for _, _, columns in rows]
-
-    def sparse(buckets: list[Buckets]) -> Buckets:
-        lengths = [len(part.index) for part in buckets]
-        return Buckets(
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            np.concatenate([part.index for part in buckets]),
-            np.concatenate([part.count for part in buckets]),
-        )
-
-    return HistogramColumns(
-        np.array([position for position, _, _ in rows], np.int64),
-        np.array([ts for _, ts, _ in rows], np.int64),
-        np.concatenate([part.schema for part in parts]),
-        np.concatenate([part.reset_hint for part in parts]),
-        np.concatenate([part.is_float for part in parts]),
-        np.concatenate([part.zero_threshold for part in parts]),
-        np.concatenate([part.zero_count for part in parts]),
-        np.concatenate([part.count for part in parts]),
-        np.concatenate([part.sum for part in parts]),
-        sparse([part.positive for part in parts]),
-        sparse([part.negative for part in parts]),
-        np.concatenate([[0], np.cumsum([len(part.custom_bounds) for part in parts])]).astype(np.int64),
-        np.concatenate([part.custom_bounds for part in parts]),
+    return replace(
+        HistogramColumns.concat([columns for _, _, columns in rows]),
+        series=np.array([position for position, _, _ in rows], np.int64),
+        ts_ms=np.array([ts for _, ts, _ in rows], np.int64),
     )

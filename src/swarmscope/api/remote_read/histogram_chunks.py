@@ -133,6 +133,17 @@ def _bits(value: float) -> Any:
 
 
 @njit(nogil=True, cache=True)
+def _write_time(
+    out: NDArray[np.uint8], at: int, ts_ms: NDArray[np.int64], row: int, previous_step: int
+) -> tuple[int, int]:
+    """The first time as it is, later ones as deltas of deltas; gives the new position and this row's step."""
+    if row == 0:
+        return write_varbit_int(out, at, ts_ms[0]), _I(0)
+    step = ts_ms[row] - ts_ms[row - 1]
+    return write_varbit_int(out, at, step - previous_step), step
+
+
+@njit(nogil=True, cache=True)
 def _write_integer_rows(
     out: NDArray[np.uint8], at: int, ts_ms: NDArray[np.int64], whole: NDArray[np.int64], sums: NDArray[np.uint64]
 ) -> int:
@@ -141,12 +152,7 @@ def _write_integer_rows(
     time_step = _I(0)
     steps = np.zeros(whole.shape[1], np.int64)
     for row in range(len(ts_ms)):
-        if row == 0:
-            at = write_varbit_int(out, at, ts_ms[0])
-        else:
-            step = ts_ms[row] - ts_ms[row - 1]
-            at = write_varbit_int(out, at, step - time_step)
-            time_step = step
+        at, time_step = _write_time(out, at, ts_ms, row, time_step)
         for cell in range(whole.shape[1]):
             if row == 0 and cell < 2:
                 at = write_varbit_uint(out, at, _U(whole[0, cell]))
@@ -170,12 +176,7 @@ def _write_float_rows(out: NDArray[np.uint8], at: int, ts_ms: NDArray[np.int64],
     trailing = np.zeros(bits.shape[1], np.int64)
     time_step = _I(0)
     for row in range(len(ts_ms)):
-        if row == 0:
-            at = write_varbit_int(out, at, ts_ms[0])
-        else:
-            step = ts_ms[row] - ts_ms[row - 1]
-            at = write_varbit_int(out, at, step - time_step)
-            time_step = step
+        at, time_step = _write_time(out, at, ts_ms, row, time_step)
         for cell in range(bits.shape[1]):
             if row == 0:
                 at = write_bits(out, at, bits[0, cell], 64)

@@ -25,8 +25,10 @@ class Grouped(NamedTuple):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def sum_groups(cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int) -> None:
-    """Compensated sums and counts [n_groups, n_steps] of steps [first, past)."""
+def _add_up(
+    cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int
+) -> NDArray[np.float64]:
+    """Sums and counts [n_groups, n_steps] of steps [first, past); what the sums lost [n_groups, past - first]."""
     n = len(cells.group)
     width = past - first
     n_groups = totals.shape[0]
@@ -51,39 +53,24 @@ def sum_groups(cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.i
             carry[t] = 0.0 if math.isinf(new) else carry[t] + lost
             total[t] = new
             count[t] += here[t]
-    for g in range(n_groups):
-        for t in range(width):
-            totals[g, first + t] += carries[g, t]
+    return carries
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def sum_groups(cells: Grouped, totals: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int) -> None:
+    """Compensated sums and counts [n_groups, n_steps] of steps [first, past)."""
+    carries = _add_up(cells, totals, counts, first, past)
+    for g in range(totals.shape[0]):
+        for t in range(first, past):
+            totals[g, t] += carries[g, t - first]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def mean_groups(cells: Grouped, means: NDArray[np.float64], counts: NDArray[np.int64], first: int, past: int) -> bool:
     """Means; false where a sum overflowed, and then `incremental_means` must redo them."""
-    n = len(cells.group)
-    width = past - first
-    n_groups = means.shape[0]
-    carries = np.zeros((n_groups, width))
-    for g in range(n_groups):
-        for t in range(first, past):
-            means[g, t] = -0.0
-    for i in range(n):
-        g = cells.group[i]
-        total = means[g, first:past]
-        carry = carries[g]
-        value = cells.values[i, first:past]
-        here = cells.present[i, first:past]
-        count = counts[g, first:past]
-        for t in range(width):
-            x = value[t] if here[t] else -0.0
-            old = total[t]
-            new = old + x
-            big = abs(old) >= abs(x)
-            lost = ((old if big else x) - new) + (x if big else old)
-            carry[t] = 0.0 if math.isinf(new) else carry[t] + lost
-            total[t] = new
-            count[t] += here[t]
+    carries = _add_up(cells, means, counts, first, past)
     finite = True
-    for g in range(n_groups):
+    for g in range(means.shape[0]):
         for t in range(first, past):
             if counts[g, t] > 0:
                 if math.isinf(means[g, t]):

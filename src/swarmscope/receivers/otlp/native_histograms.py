@@ -22,6 +22,7 @@ from swarmscope.model.metrics import (
     HistogramColumns,
     ResetHint,
 )
+from swarmscope.model.runs_of_entries import joined_offsets
 from swarmscope.model.staleness import STALE_NAN
 from swarmscope.receivers.otlp.float_samples import HistogramInput, to_histogram_input
 from swarmscope.receivers.otlp.request_columns import PointColumns
@@ -212,9 +213,8 @@ def pick_rows(native: NativeRows, keep: NDArray[np.bool_]) -> NativeRows:
 
 
 def _join_sparse(parts: list[Sparse]) -> Sparse:
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
     return Sparse(
-        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        joined_offsets(part.offsets for part in parts),
         np.concatenate([part.place for part in parts]),
         np.concatenate([part.population for part in parts]),
     )
@@ -224,7 +224,6 @@ def join_rows(parts: list[NativeRows]) -> NativeRows:
     """The rows of all parts, one behind the other; at least one part."""
     if len(parts) == 1:
         return parts[0]
-    lengths = np.concatenate([np.diff(part.custom_offsets) for part in parts])
     return NativeRows(
         np.concatenate([part.point for part in parts]),
         np.concatenate([part.schema for part in parts]),
@@ -234,7 +233,7 @@ def join_rows(parts: list[NativeRows]) -> NativeRows:
         np.concatenate([part.sum for part in parts]),
         _join_sparse([part.positive for part in parts]),
         _join_sparse([part.negative for part in parts]),
-        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        joined_offsets(part.custom_offsets for part in parts),
         np.concatenate([part.custom_bounds for part in parts]),
     )
 

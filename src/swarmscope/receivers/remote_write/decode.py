@@ -21,7 +21,7 @@ from swarmscope.model.metrics import (
     empty_label_sets,
 )
 from swarmscope.receivers.remote_write import bucket_kernel, label_check
-from swarmscope.receivers.remote_write.histograms import decode_histograms, select_histograms
+from swarmscope.receivers.remote_write.histograms import decode_histograms
 from swarmscope.receivers.remote_write.label_check import PairArrays, describe_set, judge, keep_sets, make_pairs
 from swarmscope.receivers.remote_write.metadata import decode_family_metadata, decode_series_metadata
 from swarmscope.receivers.remote_write.refusals import Refusals
@@ -214,7 +214,7 @@ def _take_histograms(extras: Scan, series: _Series, context: DecodeContext, refu
         histograms, verdict = inject_zero_histograms(extras, histograms, verdict)
     place = histograms.series if series.position is None else series.position[histograms.series]
     chosen = np.flatnonzero((verdict == bucket_kernel.GOOD) & (place >= 0))
-    histograms = select_histograms(histograms, chosen)
+    histograms = histograms.take(chosen)
     histograms.series[:] = place[chosen]
     return histograms
 

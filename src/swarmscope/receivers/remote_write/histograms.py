@@ -113,39 +113,3 @@ def _expand(
 def _to_buckets(side: SideResult) -> Buckets:
     n_entries = int(side.offsets[-1])
     return Buckets(side.offsets, side.bucket[:n_entries], side.population[:n_entries])
-
-
-def select_histograms(histograms: HistogramColumns, chosen: NDArray[np.int64]) -> HistogramColumns:
-    """Some rows [n] of the columns, in the order of `chosen`."""
-    custom_offsets, custom_entries = _select_ragged(histograms.custom_offsets, chosen)
-    return HistogramColumns(
-        series=histograms.series[chosen],
-        ts_ms=histograms.ts_ms[chosen],
-        schema=histograms.schema[chosen],
-        reset_hint=histograms.reset_hint[chosen],
-        is_float=histograms.is_float[chosen],
-        zero_threshold=histograms.zero_threshold[chosen],
-        zero_count=histograms.zero_count[chosen],
-        count=histograms.count[chosen],
-        sum=histograms.sum[chosen],
-        positive=_select_buckets(histograms.positive, chosen),
-        negative=_select_buckets(histograms.negative, chosen),
-        custom_offsets=custom_offsets,
-        custom_bounds=histograms.custom_bounds[custom_entries],
-    )
-
-
-def _select_buckets(buckets: Buckets, chosen: NDArray[np.int64]) -> Buckets:
-    offsets, entries = _select_ragged(buckets.offsets, chosen)
-    return Buckets(offsets, buckets.index[entries], buckets.count[entries])
-
-
-def _select_ragged(
-    offsets: NDArray[np.int64], chosen: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """New offsets [n + 1] and the positions of the entries that the chosen rows own."""
-    lengths = np.diff(offsets)[chosen]
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    entries = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(offsets[chosen] - starts, lengths)
-    return np.concatenate((np.zeros(1, np.int64), ends)), entries

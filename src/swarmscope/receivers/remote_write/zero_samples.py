@@ -6,6 +6,8 @@ nothing and is left out; one that stands in several requests gives the same samp
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,36 +39,15 @@ def inject_zero_histograms(
         return histograms, verdict
     start_ms = table.ints("start_timestamp")
     rows = np.flatnonzero((start_ms != 0) & (start_ms < histograms.ts_ms))
-    zeros = np.zeros(len(rows))
-    longer = HistogramColumns(
-        series=np.concatenate((histograms.series, histograms.series[rows])),
-        ts_ms=np.concatenate((histograms.ts_ms, start_ms[rows])),
-        schema=np.concatenate((histograms.schema, histograms.schema[rows])),
-        reset_hint=np.concatenate((histograms.reset_hint, np.zeros(len(rows), np.uint8))),
-        is_float=np.concatenate((histograms.is_float, histograms.is_float[rows])),
-        zero_threshold=np.concatenate((histograms.zero_threshold, histograms.zero_threshold[rows])),
-        zero_count=np.concatenate((histograms.zero_count, zeros)),
-        count=np.concatenate((histograms.count, zeros)),
-        sum=np.concatenate((histograms.sum, zeros)),
-        positive=_with_empty(histograms.positive, len(rows)),
-        negative=_with_empty(histograms.negative, len(rows)),
-        custom_offsets=_longer_offsets(histograms.custom_offsets, np.diff(histograms.custom_offsets)[rows]),
-        custom_bounds=np.concatenate((histograms.custom_bounds, _bounds_of(histograms, rows))),
+    zeros, no_buckets = np.zeros(len(rows)), Buckets.empty(len(rows))
+    empty = replace(
+        histograms.take(rows),
+        ts_ms=start_ms[rows],
+        reset_hint=np.zeros(len(rows), np.uint8),
+        zero_count=zeros,
+        count=zeros,
+        sum=zeros,
+        positive=no_buckets,
+        negative=no_buckets,
     )
-    return longer, np.concatenate((verdict, verdict[rows]))
-
-
-def _with_empty(buckets: Buckets, n: int) -> Buckets:
-    return Buckets(_longer_offsets(buckets.offsets, np.zeros(n, np.int64)), buckets.index, buckets.count)
-
-
-def _longer_offsets(offsets: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate((offsets, offsets[-1] + np.cumsum(lengths)))
-
-
-def _bounds_of(histograms: HistogramColumns, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    parts = [
-        histograms.custom_bounds[int(histograms.custom_offsets[row]) : int(histograms.custom_offsets[row + 1])]
-        for row in rows.tolist()
-    ]
-    return np.concatenate([np.zeros(0), *parts])
+    return HistogramColumns.concat([histograms, empty]), np.concatenate((verdict, verdict[rows]))

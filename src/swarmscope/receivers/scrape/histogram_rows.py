@@ -1,11 +1,10 @@
-"""Rows of native histogram columns: choosing some, and making columns of single histograms."""
+"""Columns of native histograms from single ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swarmscope.model.metrics import Buckets, HistogramColumns, ResetHint
 
@@ -55,30 +54,3 @@ def _buckets(sides: list[list[tuple[int, float]]]) -> Buckets:
         np.array([index for index, _ in entries], np.int32),
         np.array([count for _, count in entries], np.float64),
     )
-
-
-def take_histograms(
-    columns: HistogramColumns, chosen: NDArray[np.int64], series: NDArray[np.int64], ts_ms: NDArray[np.int64]
-) -> HistogramColumns:
-    """Rows `chosen` [n] under new `series` [n] and `ts_ms` [n]."""
-    custom_offsets, entries = _take_ranges(columns.custom_offsets, chosen)
-    return HistogramColumns(
-        series, ts_ms, columns.schema[chosen], columns.reset_hint[chosen], columns.is_float[chosen],
-        columns.zero_threshold[chosen], columns.zero_count[chosen], columns.count[chosen], columns.sum[chosen],
-        _take_buckets(columns.positive, chosen), _take_buckets(columns.negative, chosen),
-        custom_offsets, columns.custom_bounds[entries],
-    )  # fmt: skip
-
-
-def _take_buckets(buckets: Buckets, chosen: NDArray[np.int64]) -> Buckets:
-    offsets, entries = _take_ranges(buckets.offsets, chosen)
-    return Buckets(offsets, buckets.index[entries], buckets.count[entries])
-
-
-def _take_ranges(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """New offsets, and the positions of the entries that the chosen rows own."""
-    starts = offsets[chosen]
-    lengths = offsets[chosen + 1] - starts
-    ends = np.cumsum(lengths)
-    entries = np.arange(int(lengths.sum())) + np.repeat(starts - (ends - lengths), lengths)
-    return np.concatenate((np.zeros(1, np.int64), ends)), entries

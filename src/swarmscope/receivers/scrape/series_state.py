@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from swarmscope.model.metrics import (
 from swarmscope.model.staleness import STALE_NAN
 from swarmscope.receivers.scrape.config_model import ScrapeJob
 from swarmscope.receivers.scrape.exposition import NO_TIMESTAMP_MS, Exposition, ExpositionError, Family
-from swarmscope.receivers.scrape.histogram_rows import take_histograms
 from swarmscope.receivers.scrape.label_text import parse_braces, parse_series
 from swarmscope.receivers.scrape.sample_labels import SampleLabeller, SampleLimitError
 from swarmscope.receivers.scrape.series_hash import hash_text
@@ -161,7 +160,7 @@ class TargetSeries:
             return histograms
         rows = histograms.series + exposition.n_samples
         kept = np.flatnonzero(row_series[rows] >= 0)
-        return take_histograms(histograms, kept, row_series[rows[kept]], ts_ms[rows[kept]])
+        return replace(histograms.take(kept), series=row_series[rows[kept]], ts_ms=ts_ms[rows[kept]])
 
     def _new_exemplars(
         self, exposition: Exposition, row_series: NDArray[np.int64], ts_ms: NDArray[np.int64]
