@@ -24,8 +24,6 @@ STATUS_OF_KIND: Final = {
     "timeout": 503,
     "unavailable": 503,
     "internal": 500,
-    "not_found": 404,
-    "not_acceptable": 406,
 }
 
 # The first class that fits decides.

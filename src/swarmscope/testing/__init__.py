@@ -1,1 +1,1 @@
-"""Test kit: script runners, recording and null sinks, fake clock, stores in a temp dir; no product package uses it."""
+"""Test kit: script runner, recording sink, reader in memory; no product package uses it."""

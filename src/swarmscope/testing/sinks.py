@@ -1,4 +1,4 @@
-"""Sinks and a series index for tests: one that records, one that takes everything and forgets it."""
+"""A recording sink and a series index for tests."""
 
 from __future__ import annotations
 
@@ -39,19 +39,6 @@ class DictSeriesIndex:
         return self.resolve(batch.tenant, batch.series_key)
 
 
-class KnownSeriesIndex:
-    """A `SeriesIndex` that knows every series: what a decoder costs when nothing is new."""
-
-    @property
-    def seed(self) -> int:
-        """The seed that keys are hashed with."""
-        return 0x5EED
-
-    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Some number for every key."""
-        return np.zeros(len(keys), np.int64)
-
-
 @dataclass(slots=True)
 class RecordingSink:
     """Keeps every batch, and the labels of every series by number; resolves new series through its index."""
@@ -86,15 +73,3 @@ class RecordingSink:
             for number, ts_ms, value in zip(numbers, batch.ts_ms.tolist(), batch.value.tolist(), strict=True):
                 found.append((self.labels[number], ts_ms, value))
         return found
-
-
-@dataclass(slots=True)
-class NullSink:
-    """Takes everything and keeps nothing but counts."""
-
-    n_samples: int = 0
-
-    def write_metrics(self, batch: MetricBatch) -> Receipt:
-        """Count the batch's samples."""
-        self.n_samples += batch.n_samples
-        return Receipt(len(batch.ts_ms), len(batch.histograms))

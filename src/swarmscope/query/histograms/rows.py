@@ -89,11 +89,6 @@ def empty_rows() -> HistogramRows:
     return from_columns(HistogramColumns.empty())
 
 
-def empty_matrix(n_series: int, n_steps: int) -> HistogramMatrix:
-    """A matrix without a histogram in it."""
-    return HistogramMatrix(np.full((n_series, n_steps), NO_HISTOGRAM, np.int64), empty_rows())
-
-
 def take_rows(rows: HistogramRows, index: NDArray[np.int64]) -> HistogramRows:
     """The rows numbered `index` [n], in that order; raises IndexError where a number is out of range."""
     if len(index) and (index.min() < 0 or index.max() >= row_count(rows)):

@@ -56,11 +56,6 @@ def bad_bucket_label(metric: str, value: str) -> str:
     return text + (f" for metric name {quote(metric)}" if metric else "")
 
 
-def mixed_floats_histograms(metric: str) -> str:
-    """A range with floats and histograms where only one kind can be worked with."""
-    return f"{_WARNING}encountered a mix of histograms and floats for metric name {quote(metric)}"
-
-
 def mixed_floats_histograms_in_aggregation() -> str:
     """A group with floats and histograms."""
     return f"{_WARNING}encountered a mix of histograms and floats for aggregation"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,8 +129,3 @@ def same_metric(labels: LabelFrame) -> bool:
         for k, name in enumerate(labels.names)
         if name in METADATA_LABELS
     )
-
-
-def canonical_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Distinct names in the order given."""
-    return tuple(dict.fromkeys(names))

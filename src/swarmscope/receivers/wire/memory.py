@@ -115,13 +115,3 @@ def widen_float32(typing_context: Any, bits: Any) -> Any:
         return builder.bitcast(builder.fpext(narrow, ir.DoubleType()), _WORD)
 
     return types.uint64(types.uint64), codegen
-
-
-@_instruction
-def float_of_bits(typing_context: Any, bits: Any) -> Any:
-    """The float64 with these 64 bits; a bit copy, so NaN payloads survive."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.uint64), codegen
