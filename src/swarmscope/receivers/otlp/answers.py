@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, UnavailableError
 from swarmscope.receivers.otlp.export import ExportResult
 from swarmscope.receivers.wire.decompression import UnsupportedEncodingError
+from swarmscope.receivers.wire.request_headers import UnsupportedMediaError
 
 
 class RpcCode(IntEnum):
@@ -29,10 +30,6 @@ class RpcCode(IntEnum):
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
-
-
-class UnsupportedMediaError(MalformedInputError):
-    """A Content-Type that is neither protobuf nor JSON; HTTP 415."""
 
 
 @dataclass(frozen=True, slots=True)

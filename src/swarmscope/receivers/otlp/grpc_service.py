@@ -13,7 +13,8 @@ import numpy as np
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.receivers.otlp.answers import Failure, RpcCode, to_body, to_failure, to_response_message
 from swarmscope.receivers.otlp.export import OtlpMetrics
-from swarmscope.receivers.otlp.routes import TENANT_HEADER, RequestGate, to_tenant
+from swarmscope.receivers.otlp.routes import RequestGate
+from swarmscope.receivers.wire.request_headers import TENANT_HEADER, to_tenant
 
 EXPORT_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 _OUR_PREFIX = "/opentelemetry.proto.collector."

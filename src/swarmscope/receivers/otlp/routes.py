@@ -12,9 +12,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from swarmscope.model.errors import LimitExceededError, MalformedInputError, SwarmscopeError
-from swarmscope.model.labels import DEFAULT_TENANT
-from swarmscope.receivers.otlp.answers import UnsupportedMediaError, to_body, to_failure, to_response_message
+from swarmscope.model.errors import LimitExceededError, SwarmscopeError
+from swarmscope.receivers.otlp.answers import to_body, to_failure, to_response_message
 from swarmscope.receivers.otlp.export import ExportResult, OtlpMetrics
 from swarmscope.receivers.wire.decompression import (
     SNAPPY,
@@ -24,11 +23,10 @@ from swarmscope.receivers.wire.decompression import (
     parse_encoding,
 )
 from swarmscope.receivers.wire.request_body import read_body
+from swarmscope.receivers.wire.request_headers import TENANT_HEADER, UnsupportedMediaError, to_tenant
 
 PATH = "/v1/metrics"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-TENANT_HEADER = "x-scope-orgid"
-_MAX_TENANT_CHARACTERS = 150
 _LOG = logging.getLogger(__name__)
 
 Run = Callable[..., Awaitable[Any]]
@@ -52,15 +50,6 @@ class RequestGate:
             yield
         finally:
             self._free.release()
-
-
-def to_tenant(header: str | None) -> str:
-    """The tenant that a header names. Raises MalformedInputError for a name that is too long."""
-    if not header:
-        return DEFAULT_TENANT
-    if len(header) > _MAX_TENANT_CHARACTERS:
-        raise MalformedInputError(f"X-Scope-OrgID is longer than {_MAX_TENANT_CHARACTERS} characters")
-    return header
 
 
 def _is_json(content_type: str | None) -> bool:

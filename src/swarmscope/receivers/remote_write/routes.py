@@ -27,18 +27,14 @@ from swarmscope.receivers.wire.decompression import (
     parse_encoding,
 )
 from swarmscope.receivers.wire.request_body import read_body
+from swarmscope.receivers.wire.request_headers import TENANT_HEADER, UnsupportedMediaError, to_tenant
 
 Run = Callable[..., Awaitable["Outcome"]]
 
 # Content types that senders give for protobuf; the last but one is the npm client's.
 _MEDIA_TYPES = ("", "application/x-protobuf", "application/vnd.google.protobuf", "application/octet-stream")
 _DEFAULT_RETRY_S = 1.0
-_MAX_TENANT_CHARACTERS = 150
 _MAX_KNOWN_METADATA = 200_000
-
-
-class UnsupportedMediaError(MalformedInputError):
-    """A Content-Type that names neither version of the protocol; HTTP 415."""
 
 
 @dataclass(slots=True)
@@ -81,7 +77,7 @@ class RemoteWriteReceiver:
         try:
             proto = negotiate_proto(headers.get("content-type"))
             encoding = parse_encoding(headers.get("content-encoding"))
-            tenant = self._tenant(headers.get("x-scope-orgid"))
+            tenant = to_tenant(headers.get(TENANT_HEADER))
             body = await read_body(request, self._settings.max_body_bytes)
             outcome = await self._run(self.process, body, proto, encoding, tenant)
         except ClientDisconnect:
@@ -105,13 +101,6 @@ class RemoteWriteReceiver:
                 known.clear()  # then everything is written once more, which is idempotent
             known.update(decoded.metadata_keys)
         return Outcome(receipt, decoded.refusals)
-
-    def _tenant(self, header: str | None) -> str:
-        if not header:
-            return self._settings.default_tenant
-        if len(header) > _MAX_TENANT_CHARACTERS:
-            raise MalformedInputError(f"X-Scope-OrgID is longer than {_MAX_TENANT_CHARACTERS} characters")
-        return header
 
 
 def routes(settings: RemoteWriteSettings, sink: Sink, index: SeriesIndex, run: Run) -> list[Route]:

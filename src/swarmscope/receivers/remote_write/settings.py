@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmscope.model.labels import DEFAULT_TENANT
 from swarmscope.receivers.remote_write.series_scan import DEFAULT_BOUNDS, RequestBounds
 
 
@@ -20,4 +19,3 @@ class RemoteWriteSettings:
     max_body_bytes_decompressed: int = 64 << 20
     created_timestamp_zero_ingestion: bool = False
     bounds: RequestBounds = DEFAULT_BOUNDS
-    default_tenant: str = DEFAULT_TENANT
