@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
@@ -31,6 +30,7 @@ from swarmscope.lang.promql.nodes import (
     walk,
     without_parens,
 )
+from swarmscope.lang.promql.size_limits import refuse_deep, refuse_long
 from swarmscope.lang.promql.syntax_errors import explain_refusal
 from swarmscope.lang.promql.tokens import Cursor, scan_tokens
 from swarmscope.lang.promql.value_types import value_type
@@ -52,24 +52,35 @@ _CARDINALITIES = {
 }
 _MATCH_KEYWORDS = ("bool", "on", "ignoring", "group_left", "group_right", "fill", "fill_left", "fill_right")
 # Rust's and Go's regex differ in a few spellings; the catalogue's engine judges the pattern, not the library.
-MAX_QUERY_LENGTH = 1 << 20  # characters; the library recurses, so a length without bound is a stack without bound
-MAX_NESTING = 200  # opening brackets deep; far above any query a person writes, far below the stack
 
 
-@lru_cache(maxsize=2048)
+_MAX_REMEMBERED_LENGTH = 4096  # characters; 2048 trees of the longest texts would fill the memory
+
+
 def parse_promql(text: str) -> Node:
     """The tree of a query.
 
     Raises QuerySyntaxError with Prometheus' wording and the place (line:column and offset), and
     UnsupportedQueryError for what the grammar knows and the engine does not.
     """
-    _refuse_oversize(text)
+    return _parse_remembered(text) if len(text) <= _MAX_REMEMBERED_LENGTH else _parse(text)
+
+
+@lru_cache(maxsize=2048)
+def _parse_remembered(text: str) -> Node:
+    return _parse(text)
+
+
+def _parse(text: str) -> Node:
+    refuse_long(text)
+    tokens = scan_tokens(text)
+    refuse_deep(tokens)
     try:
         tree = library.parse(text)
     except Exception as refusal:
         message, position = explain_refusal(text, str(refusal))
         raise QuerySyntaxError(message, position) from None
-    node = _convert(tree, Cursor(scan_tokens(text)))
+    node = _convert(tree, Cursor(tokens))
     _check_info_arguments(node, text)
     return node
 
@@ -80,17 +91,6 @@ def parse_selector(text: str) -> VectorSelector:
     if not isinstance(node, VectorSelector) or node.offset_ms or node.at is not None:
         raise QuerySyntaxError(f'1:1: parse error: expected a series selector, got "{text}"', 0)
     return node
-
-
-def _refuse_oversize(text: str) -> None:
-    if len(text) > MAX_QUERY_LENGTH:
-        raise QuerySyntaxError(f"query is longer than {MAX_QUERY_LENGTH} characters", MAX_QUERY_LENGTH)
-    depth = deepest = 0
-    for match in re.finditer(r"[([{)\]}]|[-+]{8,}", text):
-        depth += 1 if match.group()[0] in "([{" else -1 if match.group()[0] in ")]}" else 0
-        deepest = max(deepest, depth, len(match.group()))
-    if deepest > MAX_NESTING:
-        raise QuerySyntaxError(f"query is nested deeper than {MAX_NESTING} levels", 0)
 
 
 def _check_info_arguments(node: Node, text: str) -> None:
@@ -162,6 +162,12 @@ def _is_float(text: str) -> bool:
     return True
 
 
+def _at_ms(at_s: float) -> int:
+    if not abs(at_s) * 1000 < 2.0**63:  # NaN too
+        raise QuerySyntaxError(f"1:1: parse error: timestamp out of bounds for @ modifier: {at_s:f}")
+    return round(at_s * 1000)
+
+
 def _time_modifiers(tree: Any, cursor: Cursor) -> tuple[int, int | Anchor | None]:
     """(offset_ms, at) of a selector or subquery, and the cursor past them."""
     at_s = _pass_time_modifiers(cursor)
@@ -173,7 +179,7 @@ def _time_modifiers(tree: Any, cursor: Cursor) -> tuple[int, int | Anchor | None
         elif kind.endswith("End"):
             at = Anchor.END
         else:
-            at = round(at_s * 1000) if at_s is not None else round(tree.at.at.timestamp() * 1000)
+            at = _at_ms(at_s if at_s is not None else tree.at.at.timestamp())
     return _milliseconds(tree.offset), at
 
 
