@@ -88,6 +88,9 @@ def test_everything_is_annotated():
 
 def test_nothing_has_a_name_that_says_nothing():
     found = [str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*") if path.stem.lower() in FORBIDDEN_NAMES]
+    for path in SOURCES:
+        classes = [node.name for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef)]
+        found += [name for name in classes if re.findall("[A-Z][a-z]*", name)[-1].lower() in FORBIDDEN_NAMES]
     assert found == []
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP target whose answer the test decides, and a way to run a manager against it."""
+"""A real HTTP target whose answer the test decides, and a way to run a supervisor against it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from swarmscope.receivers.scrape import ScrapeManager, load_scrape_config
+from swarmscope.receivers.scrape import ScrapeSupervisor, load_scrape_config
 from tests.receivers.scrape.fakes import RecordingSink, WallClock
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -78,15 +78,15 @@ def job_for(address, **settings):
 
 @asynccontextmanager
 async def scraping(config, sink=None):
-    """A running manager and its sink."""
+    """A running supervisor and its sink."""
     sink = sink or RecordingSink()
     with ThreadPoolExecutor(2) as workers:
-        manager = ScrapeManager(load_scrape_config(config), sink, sink.index, WallClock(), workers)
-        await manager.start()
+        supervisor = ScrapeSupervisor(load_scrape_config(config), sink, sink.index, WallClock(), workers)
+        await supervisor.start()
         try:
-            yield manager, sink
+            yield supervisor, sink
         finally:
-            await manager.stop()
+            await supervisor.stop()
 
 
 async def until(condition, timeout_s=10.0):

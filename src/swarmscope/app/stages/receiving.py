@@ -21,7 +21,7 @@ from swarmscope.receivers.otlp.routes import http_routes
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.remote_write.routes import routes as remote_write_routes
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
-from swarmscope.receivers.scrape import ScrapeManager, ScrapeSettings
+from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
 
 _GRPC_GRACE_S = 2.0
 
@@ -80,13 +80,13 @@ async def serving_grpc(otlp: OtlpMetrics, host: str, port: int, tokens: Tokens) 
 
 def make_scraper(
     jobs: ScrapeSettings, path: WritePath, index: SeriesIndex, clock: Clock, workers: WorkerPool
-) -> ScrapeManager:
+) -> ScrapeSupervisor:
     """The scraper, not yet started."""
-    return ScrapeManager(jobs, path.entry("scrape"), index, clock, workers.executor)
+    return ScrapeSupervisor(jobs, path.entry("scrape"), index, clock, workers.executor)
 
 
 @contextlib.asynccontextmanager
-async def scraping(scraper: ScrapeManager) -> AsyncIterator[None]:
+async def scraping(scraper: ScrapeSupervisor) -> AsyncIterator[None]:
     """Scrape while the context lives."""
 
     def count_targets() -> None:

@@ -13,7 +13,7 @@ from swarmscope.receivers.scrape.scrape_loop import Surroundings
 from swarmscope.receivers.scrape.scrape_pool import ScrapePool
 
 
-class ScrapeManager:
+class ScrapeSupervisor:
     """Scrapes what the settings say into a sink.
 
     All methods belong to one event loop's thread. Decoding and `sink.write_metrics` run in `workers`, or in the event
