@@ -64,7 +64,7 @@ INGEST_IN_FLIGHT = _gauge(
 SAMPLES_IN_FLIGHT = _gauge("swarmscope_samples_in_flight", "Samples in the write path that are not yet durable.")
 
 COMMIT_DURATION_S = _histogram(
-    "swarmscope_commit_duration_seconds", "Time of one group commit, inserts included.", (), _LATENCY_BUCKETS_S
+    "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )
 COMMIT_ROWS = _histogram("swarmscope_commit_rows", "Sample rows in one group commit.", (), _ROW_BUCKETS)
 

@@ -28,7 +28,7 @@ _USUAL_INTERVAL_MS = 15_000
 
 
 class RollupUse(StrEnum):
-    """The setting `query.rollups`."""
+    """When down-sampled buckets are used."""
 
     NEVER = "never"
     AUTO = "auto"
