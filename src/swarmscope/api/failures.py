@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from swarmscope.model.errors import (
@@ -15,6 +16,8 @@ from swarmscope.model.errors import (
     UnavailableError,
     UnsupportedQueryError,
 )
+
+_log = logging.getLogger(__name__)
 
 # Prometheus' error types and their statuses. 499 (client closed the connection) is seen only in logs.
 STATUS_OF_KIND: Final = {
@@ -56,3 +59,10 @@ def to_api_error(error: Exception) -> ApiError:
         if isinstance(error, known):
             return ApiError(kind, str(error))
     return ApiError("internal", f"internal error: {type(error).__name__}")
+
+
+def note_failure(error: Exception, endpoint: str) -> ApiError:
+    """The answer for a failure that is being handled; a fault of ours also goes to the log, with its traceback."""
+    if not isinstance(error, ApiError | SwarmscopeError):
+        _log.exception("request to %s failed", endpoint)
+    return to_api_error(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,17 +11,15 @@ from starlette.routing import Route
 
 from swarmscope.api.answers import failure
 from swarmscope.api.deadlines import Deadline
-from swarmscope.api.failures import ApiError, to_api_error
+from swarmscope.api.failures import ApiError, note_failure
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.api.parameters import Parameters, parse_duration_ms, read_parameters
 from swarmscope.api.parts import ApiParts, RequestRecord
 from swarmscope.api.prometheus.expressions import series_matchers
 from swarmscope.api.work import QueryQueue
 from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
-from swarmscope.model.errors import QuerySyntaxError, SwarmscopeError, UnsupportedQueryError
+from swarmscope.model.errors import QuerySyntaxError, UnsupportedQueryError
 from swarmscope.model.matchers import Matcher
-
-_log = logging.getLogger(__name__)
 
 Answering = Callable[["Exchange"], Awaitable[Response]]
 
@@ -52,10 +49,7 @@ class ReadPath:
                 exchange = Exchange(self, request, await read_parameters(request))
                 response = await answering(exchange)
             except Exception as error:
-                known = to_api_error(error)
-                if not isinstance(error, ApiError | SwarmscopeError):
-                    _log.exception("request to %s failed", endpoint)
-                response = failure(known)
+                response = failure(note_failure(error, endpoint))
             finally:
                 QUERIES_IN_FLIGHT.dec()
             self.parts.on_request(

@@ -6,10 +6,8 @@ and are left out too. Names that the classic syntax cannot say are quoted (`{"ge
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import numpy as np
 from starlette.requests import Request
@@ -18,11 +16,12 @@ from starlette.routing import BaseRoute, Route
 
 from swarmscope.api.answers import accepts_gzip, plain, to_answer
 from swarmscope.api.deadlines import Deadline
-from swarmscope.api.failures import to_api_error
+from swarmscope.api.failures import note_failure
 from swarmscope.api.parameters import read_parameters
 from swarmscope.api.prometheus.endpoint import ReadPath
 from swarmscope.api.prometheus.expressions import series_matchers
 from swarmscope.api.prometheus.label_sets import label_dicts
+from swarmscope.lang.promql.go_numbers import text_number
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.labels import METRIC_NAME
 from swarmscope.model.matchers import Matcher
@@ -46,7 +45,7 @@ def federation_routes(path: ReadPath) -> list[BaseRoute]:
                 request, deadline, lambda: _answer(path, request, parameters.tenant, selectors, deadline)
             )
         except Exception as error:
-            known = to_api_error(error)
+            known = note_failure(error, "/federate")
             return plain(f"{known}\n", known.status)
 
     return [Route(f"{path.settings.prefix}/federate", federate, methods=["GET"])]
@@ -93,24 +92,8 @@ def _newest_lines(
 
 
 def exposition_number(value: float) -> str:
-    """The shortest decimal that is this number, as Go's %g writes it: with an exponent below 1e-4 and from 1e6 on.
-
-    The exposition knows no negative zero.
-    """
-    if value == 0:
-        return "0"
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    text = "".join(map(str, digits)).rstrip("0") or "0"
-    magnitude = len(digits) + int(exponent) - 1
-    if -4 <= magnitude < 6:
-        shown = f"{abs(value):.{max(0, len(text) - magnitude - 1)}f}"
-    else:
-        shown = f"{text[0]}{'.' if len(text) > 1 else ''}{text[1:]}e{magnitude:+03d}"
-    return f"-{shown}" if sign else shown
+    """The number as Go's %g writes it; the exposition knows no negative zero."""
+    return "0" if value == 0 else text_number(value)
 
 
 def _quoted(text: str) -> str:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from swarmscope.api.answers import ChunkedAnswer, plain
 from swarmscope.api.deadlines import Deadline
-from swarmscope.api.failures import to_api_error
+from swarmscope.api.failures import note_failure
 from swarmscope.api.parts import RequestRecord
 from swarmscope.api.prometheus.endpoint import ReadPath
 from swarmscope.api.remote_read.answering import ReadSource, sampled_answer, streamed_groups
@@ -37,7 +37,7 @@ def remote_read_routes(path: ReadPath) -> list[BaseRoute]:
         try:
             response = await _answer(path, request, tenant)
         except Exception as error:
-            known = to_api_error(error)
+            known = note_failure(error, "/read")
             # Prometheus answers a failed read with plain text, and an evaluation failure with 500.
             response = plain(f"{known}\n", 500 if known.kind == "execution" else known.status)
         duration_s = time.perf_counter() - began_s
