@@ -23,6 +23,21 @@ _FLAG_SETTINGS = {
     "web.enable-admin-api": ("api", "enable_admin_api"),
 }
 
+# Keys of Prometheus' scrape configuration that hold a secret, or may: of a job as of each of its discoveries.
+_SECRET_KEYS = frozenset(
+    {
+        "authorization", "basic_auth", "bearer_token", "http_headers", "oauth2", "params", "proxy_connect_header",
+        "proxy_url", "tls_config",
+    }
+)  # fmt: skip
+
+
+def _without_secrets(value: Any) -> Any:
+    """A document without the secret keys, at whatever depth they stand."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(inner) for key, inner in value.items() if key not in _SECRET_KEYS}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+
 
 class ProgramStatus:
     """Implements the API's `StatusSource`."""
@@ -34,9 +49,7 @@ class ProgramStatus:
     def config_yaml(self) -> str:
         """The settings in force; tokens are masked and scrape jobs' secrets left out."""
         values = self._settings.model_dump(mode="json", by_alias=True)
-        for job in values["scrape"]["scrape_configs"]:
-            for key in ("basic_auth", "authorization", "oauth2", "tls_config", "http_headers", "params"):
-                job.pop(key, None)
+        values["scrape"] = _without_secrets(values["scrape"])
         return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
 
     def flags(self) -> Mapping[str, str]:
