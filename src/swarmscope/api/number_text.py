@@ -214,3 +214,9 @@ def timestamp_text(ts_ms: int) -> str:
     sign = "-" if ts_ms < 0 else ""
     seconds, millis = divmod(abs(ts_ms), 1000)
     return f"{sign}{seconds}.{millis:03d}" if millis else f"{sign}{seconds}"
+
+
+def scalar_time_text(ts_ms: int) -> str:
+    """A time stamp of a scalar or string: Prometheus writes those as any JSON number, so `1.5` and not `1.500`."""
+    text = timestamp_text(ts_ms)
+    return text.rstrip("0") if "." in text else text

@@ -11,7 +11,7 @@ import orjson
 from swarmscope.api.engine import QueryAnswer
 from swarmscope.api.json_series import grid_points, sample_points, series_json
 from swarmscope.api.label_text import LabelTexts
-from swarmscope.api.number_text import plain_text, timestamp_text
+from swarmscope.api.number_text import plain_text, scalar_time_text, timestamp_text
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import LabelFrame, SymbolTable
@@ -36,9 +36,9 @@ def result_chunks(answer: QueryAnswer, rendering: Rendering) -> list[bytes]:
     tail = (b',"stats":' + orjson.dumps(answer.stats) if answer.stats else b"") + b"}"
     if answer.kind == "scalar":
         value = 0.0 if answer.values is None else float(answer.values[0, 0])
-        body = [f'[{timestamp_text(int(answer.ts_ms[0]))},"{plain_text(value)}"]'.encode()]
+        body = [f'[{scalar_time_text(int(answer.ts_ms[0]))},"{plain_text(value)}"]'.encode()]
     elif answer.kind == "string":
-        body = [b"[" + timestamp_text(int(answer.ts_ms[0])).encode() + b"," + orjson.dumps(answer.text) + b"]"]
+        body = [b"[" + scalar_time_text(int(answer.ts_ms[0])).encode() + b"," + orjson.dumps(answer.text) + b"]"]
     else:
         body = [b"[", *_series_chunks(answer, rendering), b"]"]
     return [head, *body, tail]
