@@ -62,7 +62,7 @@ def test_scalar_and_string(client: TestClient) -> None:
     )
     assert (
         body(client, "/query", query='"a"', time="1.5")
-        == '{"status":"success","data":{"resultType":"string","result":[1.500,"a"]}}'
+        == '{"status":"success","data":{"resultType":"string","result":[1.5,"a"]}}'
     )
 
 
@@ -150,6 +150,20 @@ def test_error_kinds(client: TestClient, served: Served) -> None:
     assert timeout == (503, "timeout", "query timed out in expression evaluation")
     del served.reader.families
     assert error(client, "/metadata") == (500, "internal", "internal error: AttributeError")
+
+
+@pytest.mark.parametrize("path", ["/prometheus/api/v1/query?query=up", "/prometheus/federate?match[]=up"])
+def test_a_fault_of_ours_is_in_the_log(
+    client: TestClient, served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(served.reader, "select_series", broken)
+    response = client.get(path)
+    assert response.status_code == 500
+    assert "internal error: ZeroDivisionError" in response.text
+    assert [record.exc_info is not None for record in caplog.records if "failed" in record.message] == [True]
 
 
 def test_samples_limit(served: Served) -> None:
