@@ -65,7 +65,12 @@ class Sink(Protocol):
 
 
 class Cancellation(Protocol):
-    """Asked by whoever works long; raises to end the work."""
+    """Asked by whoever works long; raises to end the work. Thread-safe."""
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until `check` raises by itself, `inf` where time does not end the work."""
+        ...
 
     def check(self) -> None:
         """Raise QueryTimeoutError or QueryCancelledError when the query should end, else return at once."""
@@ -74,11 +79,15 @@ class Cancellation(Protocol):
 
 @dataclass(slots=True)
 class ReadBudget:
-    """What one query may still fetch. `max_samples` counts samples held in memory at once for the query."""
+    """What one query may still fetch. `max_samples` counts samples held in memory at once for the query.
+
+    `max_bytes` bounds what the store itself may take for one statement of the query.
+    """
 
     cancellation: Cancellation
     max_samples: int
     used_samples: int = 0
+    max_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

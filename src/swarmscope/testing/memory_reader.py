@@ -111,7 +111,7 @@ class MemoryReader:
             offsets.append(len(ts))
         budget.used_samples += len(ts)
         if budget.used_samples > budget.max_samples:
-            raise LimitExceededError("query would load too many samples", limit="query.max_samples")
+            raise LimitExceededError("query would load too many samples", limit="limits.max_query_samples")
         value = np.concatenate(values) if values else np.zeros(0)
         return SampleColumns(np.array(offsets, np.int64), np.array(ts, np.int64), value)
 

@@ -287,19 +287,37 @@ def test_limits(reader) -> None:
     engine = PromqlEngine(reader, EngineSettings(max_samples=100))
     with pytest.raises(LimitExceededError) as caught:
         engine.query_instant(QueryRequest("reqs_total[10m]", 600_000, 600_000))
-    assert caught.value.limit == "query.max_samples"
+    assert caught.value.limit == "limits.max_query_samples"
     with pytest.raises(LimitExceededError, match=r"exceeded maximum resolution of 11,000 points per timeseries"):
         engine.query_range(QueryRequest("1", 0, 11_001_000, 1000))
-    with pytest.raises(LimitExceededError, match="memory limit"):
-        PromqlEngine(reader, EngineSettings(max_matrix_bytes=100)).query_range(
-            QueryRequest("reqs_total", 0, 600_000, 1000)
-        )
     with pytest.raises(QueryFailedError, match='invalid expression type "range vector" for range query'):
         engine.query_range(QueryRequest("reqs_total[5m]", 0, 1000, 1000))
 
 
+def test_memory_is_limited_for_all_matrices_together(reader) -> None:
+    # 9 bytes a cell, 601 steps, one series each: 5,409 bytes a matrix.
+    reader.add({"__name__": "one"}, [(n * 15_000, float(n)) for n in range(41)])
+
+    def run(text: str, max_bytes: int) -> None:
+        engine = PromqlEngine(reader, EngineSettings(max_bytes=max_bytes))
+        engine.query_range(QueryRequest(text, 0, 600_000, 1000))
+
+    run("one", 5_409)
+    with pytest.raises(LimitExceededError, match="more than 5408 bytes") as caught:
+        run("one", 5_408)
+    assert caught.value.limit == "limits.max_query_memory"
+    # Both sides live until they are added up, and so does their sum.
+    with pytest.raises(LimitExceededError):
+        run("one + (one offset 1s)", 2 * 5_409)
+    run("one + (one offset 1s)", 3 * 5_409)
+    # What is not needed any more does not count.
+    run(" + ".join(["sum(one)"] * 9), 4 * 5_409)
+
+
 def test_a_cancelled_query_ends(reader) -> None:
     class Cancelled:
+        remaining_s = 0.0
+
         def check(self) -> None:
             raise QueryCancelledError("query was canceled in query execution")
 

@@ -1,3 +1,4 @@
+import math
 import time
 
 import numpy as np
@@ -18,6 +19,8 @@ class SystemClock:
 
 
 class Unhurried:
+    remaining_s = math.inf
+
     def check(self):
         pass
 

@@ -47,7 +47,7 @@ class LimitSettings(SeriesLimits):
         default=50_000_000, description="Samples that one query may hold in memory at once."
     )
     max_query_memory: Size = Field(
-        default=ByteSize(2048 * _MIB), description="Memory that one matrix of a query may take."
+        default=ByteSize(2048 * _MIB), description="Memory of a query's matrices together; also of a statement."
     )
     query_timeout: PositiveLength = Field(default=parse_duration("2m"), description="After this time a query is ended.")
     max_concurrent_queries: Count = Field(

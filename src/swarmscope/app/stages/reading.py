@@ -40,7 +40,7 @@ def make_api_parts(
     engine_settings = EngineSettings(
         lookback_ms=settings.api.lookback_delta.ms,
         max_samples=settings.limits.max_query_samples,
-        max_matrix_bytes=int(settings.limits.max_query_memory),
+        max_bytes=int(settings.limits.max_query_memory),
     )
     return ApiParts(
         engine=BridgedEngine(PromqlEngine(store.reader, engine_settings)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from swarmscope.model.contracts import Cancellation
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.query.promql.annotations import Annotations
-from swarmscope.query.promql.frames import Steps
+from swarmscope.query.promql.frames import Frame, Steps
 from swarmscope.query.promql.symbols import QuerySymbols
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ class Evaluation:
     annotations: Annotations
     cancellation: Cancellation
     max_samples: int
-    max_matrix_bytes: int
+    max_bytes: int  # of all matrices that live at once
     fetches: Fetches = field(init=False)
     largest_matrix: int = 0
+    _held: dict[int, tuple[int, weakref.ref[NDArray[np.float64]]]] = field(default_factory=dict)
 
     def matrix(self, n_series: int, n_steps: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Zeroed (values, present) [n_series, n_steps]; raises LimitExceededError, or ends a cancelled query."""
@@ -43,11 +45,34 @@ class Evaluation:
         cells = n_series * n_steps
         self.largest_matrix = max(self.largest_matrix, cells)
         if cells > self.max_samples:
-            raise LimitExceededError(TOO_MANY_SAMPLES, limit="query.max_samples")
-        if cells * _BYTES_PER_CELL > self.max_matrix_bytes:
+            raise LimitExceededError(TOO_MANY_SAMPLES, limit="limits.max_query_samples")
+        self._check_bytes(cells, n_series, n_steps)
+        values, present = np.zeros((n_series, n_steps)), np.zeros((n_series, n_steps), np.bool_)
+        self._remember(values)
+        return values, present
+
+    def hold(self, frame: Frame) -> None:
+        """Count a matrix that an operator made by itself; raises LimitExceededError when it is one too many."""
+        values = frame.values
+        while isinstance(values.base, np.ndarray):
+            values = values.base
+        if id(values) not in self._held:
+            self._check_bytes(values.size, frame.n_series, frame.n_steps)
+            self._remember(values)
+
+    @property
+    def live_bytes(self) -> int:
+        """What the query's matrices take now."""
+        return sum(size for size, _ in list(self._held.values()))
+
+    def _check_bytes(self, cells: int, n_series: int, n_steps: int) -> None:
+        if cells * _BYTES_PER_CELL + self.live_bytes > self.max_bytes:
             raise LimitExceededError(
-                f"query needs a matrix of {n_series} series x {n_steps} steps, over the memory limit of "
-                f"{self.max_matrix_bytes} bytes",
-                limit="query.max_matrix_bytes",
+                f"query needs a matrix of {n_series} series x {n_steps} steps more, and all of its matrices together "
+                f"would take more than {self.max_bytes} bytes",
+                limit="limits.max_query_memory",
             )
-        return np.zeros((n_series, n_steps)), np.zeros((n_series, n_steps), np.bool_)
+
+    def _remember(self, values: NDArray[np.float64]) -> None:
+        key, held = id(values), self._held
+        held[key] = (values.size * _BYTES_PER_CELL, weakref.ref(values, lambda _: held.pop(key, None)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,8 @@ MAX_POINTS_PER_SERIES = 11_000
 class _NeverCancelled:
     """A query that nobody ends."""
 
+    remaining_s = math.inf
+
     def check(self) -> None:
         """Never raises."""
 
@@ -48,7 +51,7 @@ class EngineSettings:
     lookback_ms: int = 300_000
     subquery_step_ms: int = 60_000  # Prometheus' default evaluation interval
     max_samples: int = 50_000_000
-    max_matrix_bytes: int = 1 << 30
+    max_bytes: int = 1 << 30
     max_points: int = MAX_POINTS_PER_SERIES
     rollups: RollupUse = RollupUse.AUTO
 
@@ -164,10 +167,13 @@ class PromqlEngine:
             annotations=Annotations(request.text),
             cancellation=request.cancellation,
             max_samples=max_samples,
-            max_matrix_bytes=settings.max_matrix_bytes,
+            max_bytes=settings.max_bytes,
         )
         evaluation.fetches = Fetches(
-            self._reader, request.tenant, ReadBudget(request.cancellation, max_samples), settings.rollups
+            self._reader,
+            request.tenant,
+            ReadBudget(request.cancellation, max_samples, max_bytes=settings.max_bytes),
+            settings.rollups,
         )
         return evaluation
 

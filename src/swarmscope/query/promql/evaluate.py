@@ -62,6 +62,13 @@ _SELECTING = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 
 def evaluate(node: Node, steps: Steps, evaluation: Evaluation) -> Value:
     """The value of an expression at every step. Raises QueryFailedError and LimitExceededError."""
+    value = _value_of(node, steps, evaluation)
+    if isinstance(value, Frame):
+        evaluation.hold(value)
+    return value
+
+
+def _value_of(node: Node, steps: Steps, evaluation: Evaluation) -> Value:
     match node:
         case Paren(expr=expr):
             return evaluate(expr, steps, evaluation)
@@ -131,6 +138,13 @@ def _text_of(node: Node, steps: Steps, evaluation: Evaluation) -> str:
 def _evaluate_binary(node: Binary, steps: Steps, evaluation: Evaluation) -> Value:
     lhs = evaluate(node.lhs, steps, evaluation)
     rhs = evaluate(node.rhs, steps, evaluation)
+    value = _combined(node, lhs, rhs, evaluation)
+    if isinstance(value, Frame):
+        evaluation.hold(value)  # here, where both sides live still
+    return value
+
+
+def _combined(node: Binary, lhs: Value, rhs: Value, evaluation: Evaluation) -> Value:
     if isinstance(lhs, Scalars) and isinstance(rhs, Scalars):
         return scalar_scalar(node, lhs, rhs)
     if isinstance(rhs, Scalars):

@@ -5,18 +5,29 @@ One connection runs one statement at a time; connections of one process to the s
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import chdb
 import pyarrow as pa
 
-from swarmscope.model.errors import QueryFailedError, QueryTimeoutError, UnavailableError
+from swarmscope.model.contracts import ReadBudget
+from swarmscope.model.errors import (
+    LimitExceededError,
+    QueryFailedError,
+    QueryTimeoutError,
+    SwarmscopeError,
+    UnavailableError,
+)
 from swarmscope.store.embedded.native import AnyArray, decode_native, encode_native
+from swarmscope.store.embedded.statement_watch import StatementWatch
 
 _SLICE_BYTES = 1 << 20
 # One block a statement: parts are as large as the batch. A backfill may touch any number of days. Nothing is
@@ -26,6 +37,9 @@ _INSERT_SETTINGS = (
     " SETTINGS max_partitions_per_insert_block = 0, min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0,"
     " max_insert_block_size = 67108864, insert_deduplicate = 0"
 )
+# How long a statement that belongs to no query waits for a connection, and how often a query is asked meanwhile.
+_LONGEST_WAIT_S = 30.0
+_LOOK_AGAIN_S = 0.02
 _MEMORY_LIMIT_CODE = "(MEMORY_LIMIT_EXCEEDED)"
 _TIMEOUT_CODE = "(TIMEOUT_EXCEEDED)"
 _CANCELLED_CODE = "(QUERY_WAS_CANCELLED)"
@@ -67,19 +81,40 @@ class Engine:
             connection = chdb.connect(self._target)
             self._all.append(connection)
             self._readers.put(connection)
+        self._n_readers = readers
+        killer = chdb.connect(self._target)
+        self._all.append(killer)
+        self._watch = StatementWatch(killer.query)
         self._closed = False
         # Takes damaged parts out of service; whether there were any. Set once by the store.
         self.repair: Callable[[], bool] = lambda: False
 
     @contextmanager
-    def _reader(self) -> Iterator[Any]:
-        if self._closed:
-            raise UnavailableError("the store is closed")
-        connection = self._readers.get()
+    def _reader(self, budget: ReadBudget | None) -> Iterator[Any]:
+        connection = self._free_connection(budget)
         try:
             yield connection
         finally:
             self._readers.put(connection)
+
+    def _free_connection(self, budget: ReadBudget | None) -> Any:
+        """Wait for one as long as the query may last. Raises UnavailableError where it belongs to none."""
+        gives_up_s = time.monotonic() + _LONGEST_WAIT_S
+        while True:
+            self._check_open()
+            try:
+                return self._readers.get(timeout=_LOOK_AGAIN_S)
+            except queue.Empty:
+                pass
+            reason = f"all {self._n_readers} connections to the store are busy (storage.readers)"
+            if budget is None:
+                if time.monotonic() > gives_up_s:
+                    raise UnavailableError(reason)
+                continue
+            try:
+                budget.cancellation.check()
+            except QueryTimeoutError as error:
+                raise QueryTimeoutError(f"query timed out while it waited: {reason}") from error
 
     def execute(self, sql: str) -> None:
         """Run a statement that gives no rows, on the write connection."""
@@ -116,34 +151,54 @@ class Engine:
                         inserter.append(piece[begin : begin + _SLICE_BYTES])
                 inserter.finish()
 
-    def columns(self, sql: str, parameters: Mapping[str, object] | None = None) -> dict[str, AnyArray]:
-        """Rows of fixed-width types as NumPy columns; {} when there is none."""
-        return decode_native(self._read(sql, "Native", parameters))
+    def columns(self, sql: str, budget: ReadBudget | None = None) -> dict[str, AnyArray]:
+        """Rows of fixed-width types as NumPy columns; {} when there is none.
+
+        A statement of a query keeps to its `budget` and ends with it: raises LimitExceededError, QueryTimeoutError and
+        QueryCancelledError. Such a statement MUST NOT have SETTINGS of its own.
+        """
+        return decode_native(self._read(_Statement(sql, "Native"), budget))
 
     def table(
-        self, sql: str, parameters: Mapping[str, object] | None = None, *, add_settings: bool = True
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+        *,
+        add_settings: bool = True,
+        budget: ReadBudget | None = None,
     ) -> pa.Table | None:
-        """Rows of any type as an Arrow table, None when there is none.
+        """Rows of any type as an Arrow table, None when there is none; `budget` as in `columns`.
 
         `add_settings=False` for a statement that brings its own SETTINGS.
         """
-        uncompressed = f"{sql} SETTINGS output_format_arrow_compression_method = 'none'" if add_settings else sql
-        data = self._read(uncompressed, "ArrowStream", parameters)
+        settings = ("output_format_arrow_compression_method = 'none'",) if add_settings else ()
+        data = self._read(_Statement(sql, "ArrowStream", dict(parameters or {}), settings), budget)
         return pa.ipc.open_stream(data).read_all() if data else None
 
-    def _read(self, sql: str, data_format: str, parameters: Mapping[str, object] | None) -> bytes:
+    def _read(self, statement: _Statement, budget: ReadBudget | None) -> bytes:
         try:
-            with self._reader() as connection:
-                return _ask(connection, sql, data_format, parameters)
+            return self._ask(statement, budget)
         except DamagedPartError:
             # Slow path: the damaged part is taken out and the rest serves.
             if not self.repair():
                 raise
-        with self._reader() as connection:
-            return _ask(connection, sql, data_format, parameters)
+        return self._ask(statement, budget)
+
+    def _ask(self, statement: _Statement, budget: ReadBudget | None) -> bytes:
+        with self._reader(budget) as connection:
+            if budget is None:
+                return _answer(connection, statement)
+            with self._watch.watching(budget.cancellation) as mark:
+                bounded = statement.with_settings(*_settings_of(budget), f"log_comment = '{mark}'")
+                try:
+                    return _answer(connection, bounded)
+                except QueryTimeoutError:
+                    budget.cancellation.check()  # knows whether it was the time or the client
+                    raise
 
     def close(self) -> None:
         """Close every connection; ClickHouse finishes what it is writing."""
+        self._watch.close()
         with self._writer_lock:
             self._closed = True
             for connection in self._all:
@@ -154,20 +209,45 @@ class Engine:
             raise UnavailableError("the store is closed")
 
 
-def _ask(connection: Any, sql: str, data_format: str, parameters: Mapping[str, object] | None) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A SELECT, the format of its answer, bound parameters and settings (`name = value`)."""
+
+    sql: str
+    data_format: str
+    parameters: dict[str, object] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+
+    def with_settings(self, *more: str) -> _Statement:
+        return replace(self, settings=(*self.settings, *more))
+
+    def __str__(self) -> str:
+        return f"{self.sql} SETTINGS {', '.join(self.settings)}" if self.settings else self.sql
+
+
+def _settings_of(budget: ReadBudget) -> Iterator[str]:
+    if math.isfinite(remaining_s := budget.cancellation.remaining_s):
+        yield f"max_execution_time = {max(remaining_s, 0.001):.3f}"  # 0 would mean for ever
+    if budget.max_bytes is not None:
+        yield f"max_memory_usage = {budget.max_bytes}"
+
+
+def _answer(connection: Any, statement: _Statement) -> bytes:
     try:
-        answer: bytes = connection.query(sql, data_format, params=dict(parameters or {})).bytes()
+        answer: bytes = connection.query(str(statement), statement.data_format, params=statement.parameters).bytes()
     except RuntimeError as error:
         raise _translated(error) from error
     return answer
 
 
-def _translated(error: RuntimeError) -> QueryFailedError:
+def _translated(error: RuntimeError) -> SwarmscopeError:
     text = str(error)
     if _TIMEOUT_CODE in text or _CANCELLED_CODE in text:
         return QueryTimeoutError("the query ran out of time while reading from the store")
     if _MEMORY_LIMIT_CODE in text:
-        return QueryFailedError("the query needs more memory than the store may use")
+        return LimitExceededError(
+            "the query needs more memory than it may use in the store", limit="limits.max_query_memory"
+        )
     if any(code in text for code in _DAMAGE_CODES):
         return DamagedPartError(f"the store has a damaged part: {text.splitlines()[0]}")
     return QueryFailedError(f"the store failed: {text.splitlines()[0]}")

@@ -97,11 +97,11 @@ class EmbeddedReader:
         chosen = self._chosen(selection, time)
         # Memory first: rows go from memory to parts, so what is missed here is found there.
         snapshot = self._memory.snapshot()
-        stored = self._stored_rows(chosen, snapshot, final=False)
+        stored = self._stored_rows(chosen, snapshot, budget, final=False)
         columns, conflicts = self._gather(chosen, snapshot, stored, budget)
         if conflicts and stored:
             # Slow path: a time was written twice with different values, and parts say which write was last.
-            stored = self._stored_rows(chosen, snapshot, final=True)
+            stored = self._stored_rows(chosen, snapshot, budget, final=True)
             budget.used_samples -= len(columns.ts_ms)
             columns, _ = self._gather(chosen, snapshot, stored, budget)
         return columns
@@ -110,7 +110,7 @@ class EmbeddedReader:
         metric_ids = self._catalogue.metric_ids(selection.refs)
         return _Chosen(selection.refs, series_keys(metric_ids, selection.refs), np.unique(metric_ids), time)
 
-    def _stored_rows(self, chosen: _Chosen, snapshot: MemorySnapshot, *, final: bool) -> list[Rows]:
+    def _stored_rows(self, chosen: _Chosen, snapshot: MemorySnapshot, budget: ReadBudget, *, final: bool) -> list[Rows]:
         end_ms = chosen.time.end_ms if final else min(chosen.time.end_ms, snapshot.covered_after_ms)
         if chosen.time.start_ms > end_ms:
             return []
@@ -118,7 +118,7 @@ class EmbeddedReader:
             f"SELECT {_SAMPLE_COLUMNS} FROM {SAMPLES.name}{' FINAL' if final else ''} "
             f"WHERE {self._condition(chosen)} AND ts >= {chosen.time.start_ms} AND ts <= {end_ms}"
         )
-        columns = self._engine.columns(sql)
+        columns = self._engine.columns(sql, budget)
         if not columns:
             return []
         value = decode_decimals(columns["mantissa"].view(np.int64), columns["exponent"].view(np.int8))
@@ -165,13 +165,13 @@ class EmbeddedReader:
         """As `Reader.read_rollups`."""
         check_aligned(resolution_ms, range_ms)
         chosen = self._chosen(selection, TimeRange(range_ms[0] + 1, range_ms[1]))
-        good_until_ms = self._rolled_until(chosen, resolution_ms, range_ms)
-        stored = self._stored_buckets(chosen, resolution_ms, (range_ms[0], good_until_ms))
+        good_until_ms = self._rolled_until(chosen, resolution_ms, range_ms, budget)
+        stored = self._stored_buckets(chosen, resolution_ms, (range_ms[0], good_until_ms), budget)
         _charge(budget, len(stored.position))
         samples = self.read_samples(selection, good_until_ms + 1, range_ms[1], budget)
         return joined_buckets(stored, buckets_of(samples, resolution_ms), len(selection.refs), resolution_ms)
 
-    def _rolled_until(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int]) -> int:
+    def _rolled_until(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int], budget: ReadBudget) -> int:
         """The end of the last bucket before the first one whose samples the rollups may not all know."""
         if len(chosen.refs) == 0:
             return range_ms[0]
@@ -183,26 +183,28 @@ class EmbeddedReader:
             if mine.any():
                 doubtful_ms = min(doubtful_ms, int(rows.ts_ms[mine].min()))
         metrics = f"metric_id IN ({', '.join(map(str, chosen.metric_ids.tolist()))})"
-        answer = self._engine.columns(first_doubtful_sql(metrics, resolution_ms, range_ms))
+        answer = self._engine.columns(first_doubtful_sql(metrics, resolution_ms, range_ms), budget)
         if int(answer["n"].astype(np.int64)[0]):
             doubtful_ms = min(doubtful_ms, int(answer["doubtful"].astype(np.int64)[0]))
         end_of_bucket = -(-doubtful_ms // resolution_ms) * resolution_ms
         rolled_ms = int(answer["rolled_ms"].astype(np.int64)[0]) // resolution_ms * resolution_ms
         return max(range_ms[0], min(range_ms[1], end_of_bucket - resolution_ms, rolled_ms))
 
-    def _stored_buckets(self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int]) -> Buckets:
+    def _stored_buckets(
+        self, chosen: _Chosen, resolution_ms: int, range_ms: tuple[int, int], budget: ReadBudget
+    ) -> Buckets:
         if range_ms[0] >= range_ms[1] or len(chosen.refs) == 0:
             return stored_buckets({}, chosen.refs)
         sql = (
             f"SELECT {STORED_FIELDS} FROM {rollup_name(resolution_ms)} FINAL WHERE {self._condition(chosen)} "
             f"AND bucket > {max(range_ms[0], self._oldest_ms())} AND bucket <= {range_ms[1]}"
         )
-        return stored_buckets(self._engine.columns(sql), chosen.refs)
+        return stored_buckets(self._engine.columns(sql, budget), chosen.refs)
 
     def read_histograms(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> HistogramColumns:
         """As `Reader.read_histograms`."""
         budget.cancellation.check()
-        table = self._rows_of(HISTOGRAMS.name, HISTOGRAMS.column_names(), selection, start_ms, end_ms)
+        table = self._rows_of(HISTOGRAMS.name, HISTOGRAMS.column_names(), selection, (start_ms, end_ms), budget)
         if table is None:
             return HistogramColumns.empty()
         _charge(budget, table.num_rows)
@@ -212,7 +214,7 @@ class EmbeddedReader:
     def read_exemplars(self, selection: Selection, start_ms: int, end_ms: int) -> Exemplars:
         """As `Reader.read_exemplars`."""
         by_series: dict[int, list[tuple[int, float, dict[str, str]]]] = {}
-        table = self._rows_of(EXEMPLARS.name, EXEMPLARS.column_names(), selection, start_ms, end_ms)
+        table = self._rows_of(EXEMPLARS.name, EXEMPLARS.column_names(), selection, (start_ms, end_ms), None)
         if table is None:
             return Exemplars(by_series)
         position_of = {int(ref): position for position, ref in enumerate(selection.refs.tolist())}
@@ -226,10 +228,15 @@ class EmbeddedReader:
         return Exemplars(by_series)
 
     def _rows_of(
-        self, name: str, columns: tuple[str, ...], selection: Selection, start_ms: int, end_ms: int
+        self,
+        name: str,
+        columns: tuple[str, ...],
+        selection: Selection,
+        range_ms: tuple[int, int],
+        budget: ReadBudget | None,
     ) -> pa.Table | None:
         """Rows of a table in memory and parts, those of memory last; None when there is none."""
-        time = TimeRange(max(start_ms, self._oldest_ms()), end_ms)
+        time = TimeRange(max(range_ms[0], self._oldest_ms()), range_ms[1])
         if len(selection.refs) == 0 or time.start_ms > time.end_ms:
             return None
         chosen = self._chosen(selection, time)
@@ -239,7 +246,7 @@ class EmbeddedReader:
             f"SELECT {listed} FROM {name} FINAL WHERE {self._condition(chosen)} "
             f"AND ts >= {time.start_ms} AND ts <= {time.end_ms}"
         )
-        stored = self._engine.table(sql)
+        stored = self._engine.table(sql, budget=budget)
         tables = [] if stored is None or stored.num_rows == 0 else [stored]
         tables += [pa.Table.from_batches([batch.select(list(columns))]) for batch in unflushed]
         if not tables:

@@ -1,0 +1,123 @@
+import math
+import threading
+import time
+
+import pytest
+
+from swarmscope.api.deadlines import Deadline
+from swarmscope.model.contracts import ReadBudget
+from swarmscope.model.errors import (
+    LimitExceededError,
+    QueryCancelledError,
+    QueryFailedError,
+    QueryTimeoutError,
+    UnavailableError,
+)
+from swarmscope.store.embedded import engine as engine_module
+from swarmscope.store.embedded.engine import Engine
+
+ENDLESS = "SELECT sum(sipHash64(number)) AS s FROM numbers(100000000000)"
+LARGE = "SELECT length(groupArray(number)) AS n FROM numbers(10000000)"
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = Engine(tmp_path / "data", max_memory_bytes=1 << 30, readers=1, backups=tmp_path)
+    yield made
+    made.close()
+
+
+class Unhurried:
+    remaining_s = math.inf
+
+    def check(self):
+        pass
+
+
+def budget(timeout_s=60.0, **limits):
+    return ReadBudget(Deadline(timeout_s), 10**9, **limits)
+
+
+def answer(engine, given=None):
+    return engine.columns("SELECT toInt64(7) AS n", given)["n"].tolist()
+
+
+def test_a_statement_ends_when_the_client_goes_away(engine):
+    given = budget()
+    threading.Timer(0.3, given.cancellation.cancel).start()
+    began_s = time.monotonic()
+    with pytest.raises(QueryCancelledError):
+        engine.columns(ENDLESS, given)
+    assert time.monotonic() - began_s < 5
+    assert answer(engine, budget()) == [7]
+
+
+def test_a_statement_ends_when_the_time_is_up(engine):
+    began_s = time.monotonic()
+    with pytest.raises(QueryTimeoutError):
+        engine.columns(ENDLESS, budget(0.3))
+    assert time.monotonic() - began_s < 5
+
+
+def test_a_statement_keeps_to_its_querys_memory(engine):
+    with pytest.raises(LimitExceededError) as caught:
+        engine.columns(LARGE, budget(max_bytes=20_000_000))
+    assert caught.value.limit == "limits.max_query_memory"
+    assert engine.columns(LARGE, budget(max_bytes=900_000_000))["n"].tolist() == [10_000_000]
+
+
+def test_only_the_ended_query_is_ended(tmp_path):
+    lasting = Engine(tmp_path / "data", max_memory_bytes=1 << 30, readers=2, backups=tmp_path)
+    try:
+        ended, results = budget(0.2), []
+        sql = "SELECT sum(sleepEachRow(0.1)) AS s FROM numbers(10) SETTINGS max_block_size = 1"
+        other = threading.Thread(target=lambda: results.append(lasting.table(sql, add_settings=False).num_rows))
+        other.start()
+        with pytest.raises(QueryTimeoutError):
+            lasting.columns(ENDLESS, ended)
+        other.join()
+        assert results == [1]
+    finally:
+        lasting.close()
+
+
+@pytest.fixture
+def busy(engine):
+    """The engine while its only connection is taken."""
+    holding = budget()
+
+    def hold():
+        with pytest.raises(QueryCancelledError):
+            engine.columns(ENDLESS, holding)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    while not engine._readers.empty():
+        time.sleep(0.005)
+    yield engine
+    holding.cancellation.cancel()
+    thread.join()
+
+
+def test_waiting_for_a_connection_ends_with_the_time(busy):
+    with pytest.raises(QueryTimeoutError, match=r"all 1 connections to the store are busy \(storage\.readers\)"):
+        answer(busy, budget(0.2))
+
+
+def test_waiting_for_a_connection_ends_with_the_client(busy):
+    given = budget()
+    threading.Timer(0.1, given.cancellation.cancel).start()
+    with pytest.raises(QueryCancelledError):
+        answer(busy, given)
+
+
+def test_without_a_query_waiting_for_a_connection_ends_too(busy, monkeypatch):
+    monkeypatch.setattr(engine_module, "_LONGEST_WAIT_S", 0.1)
+    with pytest.raises(UnavailableError, match="are busy"):
+        answer(busy)
+
+
+def test_no_limit_of_time_is_no_limit(engine):
+    assert answer(engine, ReadBudget(Unhurried(), 1)) == [7]
+    with pytest.raises(QueryFailedError, match="the store failed"):
+        engine.columns("SELECT nothing", budget())
