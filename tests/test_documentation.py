@@ -11,7 +11,7 @@ from starlette.routing import Route
 from swarmscope.api.application import create_app
 from swarmscope.api.parts import ApiParts
 from swarmscope.app.cli import app
-from swarmscope.app.reference import PAGES
+from swarmscope.app.reference import PAGES, SECTIONS_WITHOUT_EFFECT, SETTINGS_WITHOUT_EFFECT
 from swarmscope.instrument.metrics import REGISTRY
 from swarmscope.receivers.otlp.routes import PATH as OTLP_PATH
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
@@ -23,6 +23,15 @@ DOCS = Path(__file__).parent.parent / "docs"
 def test_page_that_lists_declarations_is_up_to_date(name):
     written = (DOCS / name).read_text(encoding="utf-8")
     assert written == PAGES[name](), "run `python -m swarmscope.app.reference`"
+
+
+def test_settings_told_to_have_no_effect_are_read_by_nothing():
+    package = DOCS.parent / "src" / "swarmscope"
+    sources = [path for path in package.rglob("*.py") if "settings" not in path.relative_to(package).parts]
+    unread = [rf"settings\.{section}\b" for section in SECTIONS_WITHOUT_EFFECT]
+    unread += [rf"\b{section}\.{name}\b" for section, name in SETTINGS_WITHOUT_EFFECT]
+    found = [path.name for path in sources if re.search("|".join(unread), path.read_text(encoding="utf-8"))]
+    assert found == []
 
 
 def test_every_metric_that_can_be_emitted_is_documented():

@@ -33,6 +33,8 @@ what is allowed. `swarmscope config check FILE` checks a file without starting a
 
 Durations are written as in Prometheus (`500ms`, `30s`, `1h30m`, `90d`), sizes as bytes or with a unit (`32MiB`).
 """
+SECTIONS_WITHOUT_EFFECT = frozenset({"agent", "alerts", "anomalies", "peers", "traces"})
+SETTINGS_WITHOUT_EFFECT = frozenset({("retention", "logs"), ("retention", "traces")})
 _METRICS_HEAD = """# The program's own metrics
 
 Served at `/metrics` on the main port, in the text format 0.0.4 or as OpenMetrics. `swarmscope_…` are declared in
@@ -86,6 +88,11 @@ def _choices(annotation: Any) -> list[str]:
     return []
 
 
+def is_without_effect(path: tuple[str, ...]) -> bool:
+    """Whether nothing reads a setting yet: deployments carry it already, so it is accepted and checked."""
+    return path[0] in SECTIONS_WITHOUT_EFFECT or path in SETTINGS_WITHOUT_EFFECT
+
+
 def settings_page() -> str:
     """`docs/settings.md`."""
     lines = [_SETTINGS_HEAD]
@@ -97,7 +104,9 @@ def settings_page() -> str:
             lines.append(f"\n## {section or 'General'}\n\n| key | default | meaning |\n|---|---|---|")
         choices = _choices(field.annotation)
         allowed = f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
-        lines.append(f"| `{spell_path(path)}` | {_spell_default(path, default)} | {field.description}{allowed} |")
+        effect = " No effect yet." if is_without_effect(path) else ""
+        meaning = f"{field.description}{allowed}{effect}"
+        lines.append(f"| `{spell_path(path)}` | {_spell_default(path, default)} | {meaning} |")
     lines.append(
         "\n## What existing deployments carry\n\nAn `agent_config` document is accepted as it stands:\n\n"
         "| key in the document | setting |\n|---|---|"
