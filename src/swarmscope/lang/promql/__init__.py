@@ -2,8 +2,9 @@
 
 from swarmscope.lang.promql.ast_json import to_ast_json
 from swarmscope.lang.promql.nodes import Node, ValueType
-from swarmscope.lang.promql.parse import line_column, parse_promql, parse_selector
+from swarmscope.lang.promql.parse import parse_promql, parse_selector
 from swarmscope.lang.promql.printer import to_pretty, to_text
+from swarmscope.lang.promql.tokens import line_column
 from swarmscope.lang.promql.value_types import value_type
 
 __all__ = [

@@ -32,7 +32,7 @@ from swarmscope.lang.promql.nodes import (
 )
 from swarmscope.lang.promql.size_limits import refuse_deep, refuse_long
 from swarmscope.lang.promql.syntax_errors import explain_refusal
-from swarmscope.lang.promql.tokens import Cursor, scan_tokens
+from swarmscope.lang.promql.tokens import Cursor, line_column, scan_tokens
 from swarmscope.lang.promql.value_types import value_type
 from swarmscope.model.errors import QuerySyntaxError, UnsupportedQueryError
 from swarmscope.model.labels import METRIC_NAME
@@ -104,12 +104,6 @@ def _check_info_arguments(node: Node, text: str) -> None:
                     f"to info function, got {type(selector).__name__}",
                     place,
                 )
-
-
-def line_column(text: str, offset: int) -> str:
-    """An offset in characters as Prometheus' `line:column`, both from 1, columns in bytes."""
-    before = text[:offset]
-    return f"{before.count(chr(10)) + 1}:{len(before[before.rfind(chr(10)) + 1 :].encode()) + 1}"
 
 
 def _convert(tree: Any, cursor: Cursor) -> Node:

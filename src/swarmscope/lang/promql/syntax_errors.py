@@ -9,7 +9,7 @@ import re
 
 from swarmscope.lang.promql.matcher_errors import first_bad_matcher
 from swarmscope.lang.promql.refusal_places import find_place
-from swarmscope.lang.promql.tokens import Token, scan_tokens
+from swarmscope.lang.promql.tokens import Token, line_column, scan_tokens
 
 _TYPE_WORDS = re.compile(r"\b(expected type|got:?|of type|or|type|allowed on) (vector|matrix)\b")
 _DOCUMENTED = {"vector": "instant vector", "matrix": "range vector"}
@@ -35,10 +35,7 @@ def explain_refusal(text: str, refusal: str) -> tuple[str, int]:
     position = _locate(text, tokens, refusal) if place is None else place
     if refusal == "invalid promql query" or re.search(r"label match|inside braces: ", refusal):
         position, message = first_bad_matcher(tokens) or _first_unexpected(text, tokens)
-    before = text[:position]
-    line = before.count("\n") + 1
-    column = len(before[before.rfind("\n") + 1 :].encode()) + 1
-    return f"{line}:{column}: parse error: {message}", position
+    return f"{line_column(text, position)}: parse error: {message}", position
 
 
 def _prometheus_wording(refusal: str) -> str:

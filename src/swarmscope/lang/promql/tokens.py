@@ -101,3 +101,10 @@ class Cursor:
     def end(self) -> int:
         """Where the last passed token ended, -1 if that is unknown."""
         return self._tokens[self._next - 1].end if self._next and not self.lost else -1
+
+
+def line_column(text: str, offset: int) -> str:
+    """An offset in characters as Prometheus' `line:column`, both from 1, columns in bytes."""
+    before = text[:offset]
+    in_line = before[before.rfind("\n") + 1 :]
+    return f"{before.count(chr(10)) + 1}:{len(in_line.encode()) + 1}"
