@@ -46,7 +46,7 @@ class _NeverCancelled:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """Limits and defaults of the engine; the fields are settings under `query.`."""
+    """Limits and defaults of the engine; which of them an operator may set, `app` decides."""
 
     lookback_ms: int = 300_000
     subquery_step_ms: int = 60_000  # Prometheus' default evaluation interval
