@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re2  # type: ignore[import-untyped]
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -26,7 +27,6 @@ from swarmscope.api.remote_read.routes import remote_read_routes
 _CROSS_ORIGIN = {
     "access-control-allow-headers": "Accept, Authorization, Content-Type, Origin",
     "access-control-allow-methods": "GET, POST, OPTIONS",
-    "access-control-allow-origin": "*",
     "access-control-expose-headers": "Date",
     "vary": "Origin",
 }
@@ -48,7 +48,7 @@ def create_app(parts: ApiParts) -> Starlette:
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(CrossOrigin, prefix=f"{parts.settings.prefix}/")],
+        middleware=[Middleware(CrossOrigin, prefix=f"{parts.settings.prefix}/", origins=parts.settings.cors_origin)],
         exception_handlers={404: _refused, 405: _refused},
     )
 
@@ -66,20 +66,30 @@ async def _refused(request: Request, error: Exception) -> Response:
 class CrossOrigin:
     """Lets browsers on other origins read the API: the headers where an Origin came, 204 for a preflight."""
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
+    def __init__(self, app: ASGIApp, prefix: str, origins: str) -> None:
+        """`origins`: a regular expression that allowed origins match whole; `.*` allows any."""
         self._app = app
         self._prefix = prefix
+        self._origins = None if origins == ".*" else re2.compile(origins)
+
+    def _allowed(self, origin: str) -> str | None:
+        """What Access-Control-Allow-Origin says; None: nothing, so that the browser refuses."""
+        if self._origins is None:
+            return "*"
+        return origin if self._origins.fullmatch(origin) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with the headers added."""
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             await self._app(scope, receive, send)
             return
-        has_origin = any(name == b"origin" for name, _ in scope["headers"])
+        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), "")
 
         async def send_with_headers(message: Message) -> None:
-            if has_origin and message["type"] == "http.response.start":
+            if origin and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if (allowed := self._allowed(origin)) is not None:
+                    headers["access-control-allow-origin"] = allowed
                 for name, value in _CROSS_ORIGIN.items():
                     if name == "vary":
                         headers.add_vary_header(value)

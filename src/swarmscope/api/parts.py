@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from starlette.routing import BaseRoute
 
 from swarmscope.api.engine import PromqlEngine
-from swarmscope.api.work import Runner
+from swarmscope.api.work import QueryQueue, Runner
 from swarmscope.model.contracts import Clock, Reader
 from swarmscope.model.matchers import Matcher
 
@@ -95,6 +95,7 @@ class ApiSettings:
     lookback_ms: int = 300_000
     remote_read_frame_bytes: int = 1 << 20
     version: str = "0.1.0"
+    cors_origin: str = ".*"  # RE2, matched whole
     external_labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,3 +115,4 @@ class ApiParts:
     extra_routes: Sequence[BaseRoute] = ()
     on_request: Callable[[RequestRecord], None] = lambda record: None
     settings: ApiSettings = field(default_factory=ApiSettings)
+    queue: QueryQueue | None = None  # shared by applications whose queries count together; None: one of its own

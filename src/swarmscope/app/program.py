@@ -87,6 +87,7 @@ class Program:
 
         path = WritePath(settings, store.sink, store.catalogue)
         otlp = make_otlp(settings, path, store.index, clock)
+        stack.enter_context(metrics.refreshed_by(lambda: metrics.OTLP_RUNNING_TOTALS.set(otlp.n_running_totals)))
         otlp_routes = make_otlp_http(otlp, writers)
         write_routes = make_remote_write(settings, path, store.index, writers)
         scraper = make_scraper(self._jobs, path, store.index, clock, writers)

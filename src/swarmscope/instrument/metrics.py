@@ -66,7 +66,14 @@ SAMPLES_IN_FLIGHT = _gauge("swarmscope_samples_in_flight", "Samples in the write
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )
+COMMIT_FAILURES = _counter("swarmscope_commit_failures_total", "Group commits that failed; their senders were told.")
 COMMIT_ROWS = _histogram("swarmscope_commit_rows", "Sample rows in one group commit.", (), _ROW_BUCKETS)
+
+FLUSH_DURATION_S = _histogram(
+    "swarmscope_flush_duration_seconds", "Time of bringing one journal segment into parts.", (), _LATENCY_BUCKETS_S
+)
+FLUSHED_ROWS = _counter("swarmscope_flushed_rows_total", "Rows brought into parts.")
+FLUSH_FAILURES = _counter("swarmscope_flush_failures_total", "Tries to bring a segment into parts that failed.")
 
 QUERY_DURATION_S = _histogram(
     "swarmscope_query_duration_seconds",
@@ -80,11 +87,30 @@ QUERIES_IN_FLIGHT = _gauge("swarmscope_queries_in_flight", "Requests of the read
 ACTIVE_SERIES = _gauge("swarmscope_active_series", "Series that had samples lately; what the limits count.")
 CATALOGUE_SERIES = _gauge("swarmscope_catalogue_series", "Series in the catalogue, active or not.")
 CATALOGUE_BYTES = _gauge("swarmscope_catalogue_bytes", "Memory that the catalogue's columns take.")
+UNFLUSHED_ROWS = _gauge("swarmscope_unflushed_rows", "Acknowledged rows in the journal that are in no part yet.")
+GENERATIONS = _gauge("swarmscope_generations", "Journal segments in use: one is written to, the others are flushed.")
+CACHED_ROWS = _gauge("swarmscope_cached_rows", "Flushed rows that are kept in memory for queries.")
+DETACHED_PARTS = _gauge("swarmscope_detached_parts", "Damaged parts that are out of service.")
 STORE_BYTES = _gauge("swarmscope_store_bytes", "Bytes on disk of active parts.", ("table",))
 STORE_ROWS = _gauge("swarmscope_store_rows", "Rows in active parts.", ("table",))
 STORE_PARTS = _gauge("swarmscope_store_parts", "Active parts.", ("table",))
 
+JOURNAL_DAMAGED_SEGMENTS = _gauge(
+    "swarmscope_journal_damaged_segments", "Journal segments kept in `journal/damaged/`, as of the start."
+)
+JOURNAL_DAMAGED_BYTES = _counter(
+    "swarmscope_journal_damaged_bytes_total", "Bytes of the journal that could not be read at start."
+)
+
+SCRAPES = _counter("swarmscope_scrapes_total", "Scrapes, by what the target was found to be (up, down).", ("health",))
+SCRAPE_DURATION_S = _histogram(
+    "swarmscope_scrape_duration_seconds", "Time of one scrape, storing included.", (), _LATENCY_BUCKETS_S
+)
 SCRAPE_TARGETS = _gauge("swarmscope_scrape_targets", "Targets that are scraped, by their health.", ("health",))
+
+OTLP_RUNNING_TOTALS = _gauge(
+    "swarmscope_otlp_running_totals", "Delta series and histograms whose running total is kept."
+)
 
 _before_exposition: list[Callable[[], None]] = []
 _exposition_lock = threading.Lock()

@@ -30,7 +30,7 @@ class ReadPath:
     def __init__(self, parts: ApiParts) -> None:
         self.parts = parts
         self.settings = parts.settings
-        self.queue = QueryQueue(parts.run, parts.settings.max_concurrent_queries)
+        self.queue = parts.queue or QueryQueue(parts.run, parts.settings.max_concurrent_queries)
         self.label_texts = LabelTexts()
 
     def now_ms(self) -> int:

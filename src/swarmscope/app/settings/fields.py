@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, PlainSerializer
+import re2  # type: ignore[import-untyped]
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, PlainSerializer
 
 from swarmscope.app.durations import DURATION_FORMS, Duration, parse_duration
 
@@ -59,6 +60,14 @@ def _read_path(value: Any) -> Path:
     return Path(value).expanduser()
 
 
+def _check_pattern(value: str) -> str:
+    try:
+        re2.compile(value)
+    except re2.error as error:
+        raise ValueError(f"must be a regular expression (RE2): {error}") from None
+    return value
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach `host`."""
     if host == "localhost":
@@ -77,6 +86,7 @@ Length = Annotated[Duration, BeforeValidator(_read_duration), PlainSerializer(st
 PositiveLength = Annotated[Duration, BeforeValidator(_read_positive_duration), PlainSerializer(str)]
 Retention = Annotated[Duration, BeforeValidator(_read_retention), PlainSerializer(_spell_retention)]
 Url = Annotated[str, BeforeValidator(_read_url)]
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
 FilePath = Annotated[Path, BeforeValidator(_read_path), PlainSerializer(str)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]

@@ -12,6 +12,7 @@ from swarmscope.app.settings.fields import (
     CountOrOff,
     FilePath,
     Length,
+    Pattern,
     PositiveLength,
     Retention,
     Section,
@@ -41,7 +42,7 @@ class StorageSettings(Section):
     flush_after: PositiveLength = Field(
         default=parse_duration("10s"), description="How long samples stay in the journal before they become a part."
     )
-    flush_samples: Count = Field(default=1_000_000, description="A part is written at once when so many samples wait.")
+    flush_samples: Count = Field(default=500_000, description="A part is written at once when so many samples wait.")
     max_unflushed_samples: Count = Field(
         default=8_000_000, description="Samples in the journal; above it senders are told to come back later."
     )
@@ -125,13 +126,16 @@ class ApiSettings(Section):
     lookback_delta: PositiveLength = Field(
         default=parse_duration("5m"), description="How far back an instant vector looks for a sample."
     )
+    cors_origin: Pattern = Field(
+        default=".*", description="Origins whose pages may call the API from a browser: a regular expression."
+    )
     worker_threads: Count = Field(default=16, description="Threads that decode, write and evaluate.")
 
 
 class AuthSettings(Section):
     """Who may talk to the program. Without a token only the loopback address is served."""
 
-    tokens: list[SecretStr] = Field(
+    tokens: list[Annotated[SecretStr, Field(min_length=1)]] = Field(
         default_factory=list, description="Accepted as `Authorization: Bearer`, or as the password of Basic."
     )
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from swarmscope import __version__
 from swarmscope.api.application import create_app
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
+from swarmscope.api.work import QueryQueue
 from swarmscope.app.promql_bridge import BridgedEngine
 from swarmscope.app.settings import Settings
 from swarmscope.app.status import ProgramStatus
@@ -30,6 +31,7 @@ def to_api_settings(settings: Settings) -> ApiSettings:
         max_samples=settings.limits.max_query_samples,
         lookback_ms=settings.api.lookback_delta.ms,
         version=__version__,
+        cors_origin=settings.api.cors_origin,
     )
 
 
@@ -54,6 +56,7 @@ def make_api_parts(
         admin=MetricAdministration(store) if settings.api.enable_admin_api else None,
         on_request=_count_request,
         settings=to_api_settings(settings),
+        queue=QueryQueue(workers.run, settings.limits.max_concurrent_queries),
     )
 
 

@@ -7,6 +7,7 @@ from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
 from swarmscope.schema.tables import METRIC_TABLES
 from swarmscope.store.embedded.commit import CommitSettings
+from swarmscope.store.embedded.flush import Flushed
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 
 _MS_PER_S = 1000
@@ -33,16 +34,25 @@ def to_store_settings(settings: Settings) -> StoreSettings:
 
 
 def open_store(settings: Settings, clock: Clock) -> EmbeddedStore:
-    """Open the data folder. Raises FolderInUseError and NewerSchemaError."""
-    settings.data.mkdir(parents=True, exist_ok=True)
+    """Open the data folder. Raises FolderInUseError, NewerSchemaError, and OSError where it cannot be made."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"the data folder {settings.data} cannot be used: {error.strerror}") from None
     store = EmbeddedStore(to_store_settings(settings), clock)
     store.sink.listeners.append(_count_commit)
+    store.flusher.listeners.append(_count_flush)
     return store
 
 
 def _count_commit(rows: int, duration_s: float) -> None:
     metrics.COMMIT_ROWS.observe(rows)
     metrics.COMMIT_DURATION_S.observe(duration_s)
+
+
+def _count_flush(flushed: Flushed) -> None:
+    metrics.FLUSHED_ROWS.inc(flushed.rows)
+    metrics.FLUSH_DURATION_S.observe(flushed.seconds)
 
 
 class StoreFigures:
@@ -57,6 +67,11 @@ class StoreFigures:
         metrics.ACTIVE_SERIES.set(catalogue.active_total())
         metrics.CATALOGUE_SERIES.set(catalogue.n_series)
         metrics.CATALOGUE_BYTES.set(catalogue.memory_bytes)
+        memory = self._store.memory
+        metrics.UNFLUSHED_ROWS.set(memory.unflushed_rows())
+        metrics.GENERATIONS.set(len(memory.snapshot().generations))
+        metrics.CACHED_ROWS.set(memory.cached_rows())
+        metrics.DETACHED_PARTS.set(len(self._store.repair.detached()))
         sizes = self._store.engine.table(
             "SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows, count() AS parts FROM system.parts "
             "WHERE active AND database = currentDatabase() GROUP BY table"

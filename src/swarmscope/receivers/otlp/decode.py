@@ -134,6 +134,11 @@ class MetricsDecoder:
             raise
         return decoded
 
+    @property
+    def n_running_totals(self) -> int:
+        """Delta series and histograms whose running total is kept."""
+        return len(self._totals) + len(self._starts) + len(self._native_totals)
+
     def confirm(self, decoded: DecodedMetrics) -> None:
         """The batch is stored."""
         self._told.remember(decoded.told)

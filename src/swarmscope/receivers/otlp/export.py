@@ -37,6 +37,11 @@ class OtlpMetrics:
         self._sink = sink
         self._decoder = MetricsDecoder(settings, index, now_ns)
 
+    @property
+    def n_running_totals(self) -> int:
+        """Delta series and histograms whose running total is kept."""
+        return self._decoder.n_running_totals
+
     def export(self, body: NDArray[np.uint8], tenant: str) -> ExportResult:
         """Store one serialised ExportMetricsServiceRequest; blocks until it is durable.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, SeriesIndex, Sink
 from swarmscope.model.targets import ActiveTarget
 from swarmscope.receivers.scrape.config_model import ScrapeJob
@@ -98,7 +99,10 @@ class ScrapeLoop:
         outcome = await self._in_worker(lambda: self.work.run(fetched, begun_ns // _NS_PER_MS))
         error = outcome.error or outcome.warning
         health = "down" if outcome.error else "up"
-        self._status = _Status(health, error, begun_ns, time.perf_counter() - begun_s)
+        duration_s = time.perf_counter() - begun_s
+        self._status = _Status(health, error, begun_ns, duration_s)
+        metrics.SCRAPES.labels(health=health).inc()
+        metrics.SCRAPE_DURATION_S.observe(duration_s)
         if error and self._job.failure_log_file:
             await self._in_worker(lambda: self._log_failure(error))
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from swarmscope.instrument import metrics
 from swarmscope.schema.tables import SAMPLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.decimal import encode_decimals
@@ -128,6 +129,7 @@ class Flusher:
             try:
                 run = self._writer.write(generation.samples.snapshot(), generation.batches)
             except Exception as error:
+                metrics.FLUSH_FAILURES.inc()
                 _log.error("flush of journal segment %d failed, trying again: %s", generation.segment.number, error)
                 self._giving_up.wait(pause_s)
                 pause_s = min(2 * pause_s, _RETRY_LONGEST_S)
