@@ -65,3 +65,56 @@ def test_segment_of_which_no_part_is_written(open_store, folder, tmp_path):
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "journal", folder / "journal")
     _check(open_store())
+
+
+def _flip(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)
+
+
+def _leave_two_commits(open_store, folder, tmp_path):
+    """A journal with two commits of one series each, and nothing in parts. Returns its segment and the first's size."""
+    store = open_store()
+    store.sink.write_metrics(batch_of([({"__name__": "first"}, T_MS, 1.0)]))
+    size = store.memory.active.segment.path.stat().st_size
+    store.sink.write_metrics(batch_of([({"__name__": "second"}, T_MS, 2.0)]))
+    name = store.memory.active.segment.path.name
+    shutil.copytree(folder / "journal", tmp_path / "journal")
+    store.close()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "journal", folder / "journal")
+    return folder / "journal" / name, size
+
+
+def test_bit_rot_costs_what_it_hit_and_the_segment_is_kept(open_store, folder, tmp_path, caplog):
+    segment, size = _leave_two_commits(open_store, folder, tmp_path)
+    _flip(segment, size - 1)
+    store = open_store()
+    assert read_all(store, "first") == {}
+    assert read_all(store, "second") == {(("__name__", "second"),): [(T_MS, 2.0)]}
+    assert "is damaged" in caplog.text
+    assert (folder / "journal" / "damaged" / segment.name).exists()
+    assert not segment.exists()
+    # The number of the series that is lost goes to nobody else.
+    store.sink.write_metrics(batch_of([({"__name__": "third"}, T_MS, 3.0)]))
+    assert read_all(store) == {(("__name__", name),): [(T_MS, v)] for name, v in (("second", 2.0), ("third", 3.0))}
+    store.close()
+    assert read_all(open_store(), "second")
+
+
+def test_samples_of_a_series_that_is_lost_are_no_other_series(open_store, folder, tmp_path, caplog):
+    store = open_store()
+    store.sink.write_metrics(batch_of([({"__name__": "first"}, T_MS, 1.0)]))
+    size = store.memory.active.segment.path.stat().st_size
+    store.sink.write_metrics(batch_of([({"__name__": "first"}, T_MS + 1, 2.0)]))
+    name = store.memory.active.segment.path.name
+    shutil.copytree(folder / "journal", tmp_path / "journal")
+    store.close()
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "journal", folder / "journal")
+    _flip(folder / "journal" / name, size - 1)
+    store = open_store()
+    assert "1 rows belong to series" in caplog.text
+    store.sink.write_metrics(batch_of([({"__name__": "other"}, T_MS, 3.0)]))
+    assert read_all(store) == {(("__name__", "other"),): [(T_MS, 3.0)]}

@@ -8,7 +8,8 @@ again what is in parts already: every table replaces rows of the same key by the
 row counts once.
 
 A frame is `magic, length of the header, length of the body, CRC-32 of both`, a JSON header that lists the columns, and
-the columns' bytes. A torn frame can only be the last one, and was never acknowledged.
+the columns' bytes. A torn frame can only be the last one, and was never acknowledged. A frame that was damaged later is
+told of, and its segment is kept in `damaged/`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from swarmscope.store.embedded.native import AnyArray
 
 _FRAME = struct.Struct("<4sIQI")
 _MAGIC = b"SWJ1"
+_DAMAGED_FOLDER = "damaged"
 _SEGMENT = re.compile(r"(\d{16})\.journal")
 
 Frame = dict[str, AnyArray]
@@ -123,8 +126,24 @@ class Journal:
         self._fsync = fsync
         self._next = max((int(path.stem) for path in self.leftover()), default=0) + 1
         self._counter_file = folder / "next"
-        if self._counter_file.exists():
-            self._next = max(self._next, int(self._counter_file.read_text() or "1"))
+        aside = max((int(path.stem) for path in self.damaged()), default=0)
+        self._next = max(self._next, self._counted(), aside + 1)
+
+    def _counted(self) -> int:
+        """The number that was written down; a power loss may have left anything in the file."""
+        text = self._counter_file.read_bytes() if self._counter_file.exists() else b""
+        return int(text) if text.isdigit() else 1
+
+    def damaged(self) -> list[Path]:
+        """Segments that were set aside because of damage; they stay until somebody removes them."""
+        aside = self._folder / _DAMAGED_FOLDER
+        return sorted(path for path in aside.iterdir() if _SEGMENT.fullmatch(path.name)) if aside.is_dir() else []
+
+    def set_aside(self, segment: Path) -> Path:
+        """Move a damaged segment to where it is not replayed; returns its new path."""
+        aside = self._folder / _DAMAGED_FOLDER
+        aside.mkdir(exist_ok=True)
+        return segment.rename(aside / segment.name)
 
     def leftover(self) -> list[Path]:
         """Segments that an earlier process left, oldest first."""
@@ -138,20 +157,68 @@ class Journal:
         return Segment(self._folder / f"{number:016d}.journal", fsync=self._fsync)
 
 
-def read_segment(path: Path) -> Iterator[Frame]:
-    """The whole frames of a segment, up to a torn end."""
-    with path.open("rb") as file:
-        while True:
-            prefix = file.read(_FRAME.size)
-            if len(prefix) < _FRAME.size:
-                return
-            magic, header_length, body_length, checksum = _FRAME.unpack(prefix)
-            if magic != _MAGIC or header_length + body_length > path.stat().st_size:
-                return
-            header, body = file.read(header_length), file.read(body_length)
-            if len(body) < body_length or zlib.crc32(body, zlib.crc32(header)) != checksum:
-                return
-            yield _decode_frame(header, body)
+@dataclass(slots=True)
+class SegmentContent:
+    """What a segment holds: its whole frames in order, and how many bytes of acknowledged data cannot be read."""
+
+    frames: list[Frame] = field(default_factory=list)
+    damaged_bytes: int = 0
+
+
+def read_segment(path: Path) -> SegmentContent:
+    """The whole frames of a segment. A torn end is no damage: it was never acknowledged.
+
+    Anything else that is no frame is damage; what follows it is read from the next whole frame on.
+    """
+    content = SegmentContent()
+    data = memoryview(path.read_bytes())
+    at = 0
+    while at < len(data):
+        end = _frame_end(data, at)
+        if end is not None:
+            content.frames.append(_frame_at(data, at))
+            at = end
+            continue
+        following = _next_frame(data, at + 1)
+        if following is None and _is_torn(data, at):
+            break
+        content.damaged_bytes += (len(data) if following is None else following) - at
+        at = len(data) if following is None else following
+    return content
+
+
+def _frame_end(data: memoryview, at: int) -> int | None:
+    """Where the frame that begins at `at` ends, None where no whole frame begins there."""
+    if len(data) - at < _FRAME.size:
+        return None
+    magic, header_length, body_length, checksum = _FRAME.unpack_from(data, at)
+    end = at + _FRAME.size + header_length + body_length
+    if magic != _MAGIC or end > len(data) or zlib.crc32(data[at + _FRAME.size : end]) != checksum:
+        return None
+    return int(end)
+
+
+def _frame_at(data: memoryview, at: int) -> Frame:
+    _, header_length, body_length, _ = _FRAME.unpack_from(data, at)
+    body = at + _FRAME.size + header_length
+    return _decode_frame(bytes(data[at + _FRAME.size : body]), bytes(data[body : body + body_length]))
+
+
+def _next_frame(data: memoryview, at: int) -> int | None:
+    """# Slow path: where the next whole frame begins."""
+    for match in re.finditer(re.escape(_MAGIC), data[at:]):
+        if _frame_end(data, at + match.start()) is not None:
+            return at + match.start()
+    return None
+
+
+def _is_torn(data: memoryview, at: int) -> bool:
+    """Whether what begins at `at` is a frame that was cut off while it was written."""
+    rest = data[at : at + _FRAME.size]
+    if len(rest) < _FRAME.size:
+        return bytes(rest[: len(_MAGIC)]) == _MAGIC[: len(rest)]
+    magic, header_length, body_length, _ = _FRAME.unpack(rest)
+    return bool(magic == _MAGIC and at + _FRAME.size + header_length + body_length > len(data))
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -19,12 +19,13 @@ from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.flush import Flusher, PartWriter
 from swarmscope.store.embedded.folder_lock import FolderLock
-from swarmscope.store.embedded.generation import Commit, Generation, LiveRows
-from swarmscope.store.embedded.journal import Journal, read_segment
+from swarmscope.store.embedded.generation import Generation
+from swarmscope.store.embedded.journal import Journal
 from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
 from swarmscope.store.embedded.reader import EmbeddedReader
 from swarmscope.store.embedded.recall import recall_newest
 from swarmscope.store.embedded.repair import Repair
+from swarmscope.store.embedded.replay import Replay
 from swarmscope.store.embedded.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class EmbeddedStore:
         try:
             self._open()
         except BaseException:
+            if hasattr(self, "engine"):
+                self.engine.close()
             self._lock.release()
             raise
 
@@ -137,33 +140,15 @@ class EmbeddedStore:
 
     def _load(self) -> None:
         """Series first, then what the journal holds of an earlier process."""
-        leftover = [
-            (path, [Commit.from_frame(frame) for frame in read_segment(path)]) for path in self._journal.leftover()
-        ]
-        for _, commits in leftover:
-            batches = [commit.batches[SERIES.name] for commit in commits if SERIES.name in commit.batches]
-            if batches:
-                self.engine.insert_arrow(SERIES.name, pa.concat_batches(batches))
+        replay = Replay(self._journal)
+        replay.insert_series(self.engine)
         stored = self.engine.table(f"SELECT {', '.join(SERIES.column_names())} FROM {SERIES.name} FINAL ORDER BY ref")
         if stored is not None:
             self.catalogue.load(stored)
-        for path, commits in leftover:
-            self._replay(int(path.stem), commits)
-            path.unlink()
+        replay.finish(self.catalogue, self._writer)
         with_histograms = self.engine.columns(f"SELECT DISTINCT ref FROM {HISTOGRAMS.name}")
         if with_histograms:
             self.catalogue.mark_histograms(with_histograms["ref"].astype(np.int64))
-
-    def _replay(self, number: int, commits: list[Commit]) -> None:
-        samples = LiveRows()
-        batches: dict[str, list[pa.RecordBatch]] = {}
-        for commit in commits:
-            samples.append(commit.rows)
-            for table, batch in commit.batches.items():
-                if table != SERIES.name:
-                    batches.setdefault(table, []).append(batch)
-        _log.info("replaying journal segment %d: %d samples", number, len(samples))
-        self._writer.write(samples.snapshot(), batches)
 
     def _newest_stored_ms(self) -> int:
         columns = self.engine.columns(f"SELECT max(ts) AS newest, count() AS n FROM {SAMPLES.name}")
