@@ -40,4 +40,10 @@ def test_refused(header):
 
 
 def test_without_tokens_the_door_is_open():
-    assert guarded(APP, Tokens([])) is APP
+    client = TestClient(guarded(APP, Tokens([])), base_url="http://127.0.0.1")
+    assert client.get("/").text == "hello"
+
+
+def test_a_token_beyond_ascii():
+    client = TestClient(guarded(APP, Tokens(["schlüssel"])))
+    assert client.get("/", headers={"authorization": "Bearer schlüssel".encode()}).status_code == 200

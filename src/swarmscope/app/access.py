@@ -15,6 +15,8 @@ import grpc
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from swarmscope.app.browsers import BrowserGuard
+
 
 class Tokens:
     """The accepted tokens; comparisons take the same time whatever is wrong."""
@@ -35,7 +37,7 @@ class Tokens:
         scheme, _, credentials = authorization.partition(" ")
         credentials = credentials.strip()
         if scheme.lower() == "bearer":
-            given = credentials.encode()
+            given = credentials.encode("latin-1", "replace")
         elif scheme.lower() == "basic":
             try:
                 given = base64.b64decode(credentials, validate=True).partition(b":")[2]
@@ -70,8 +72,8 @@ class Doorkeeper:
 
 
 def guarded(app: ASGIApp, tokens: Tokens) -> ASGIApp:
-    """`app` behind the doorkeeper, or as it is where no token is configured."""
-    return Doorkeeper(app, tokens) if tokens else app
+    """`app` behind the doorkeeper where tokens are configured, and in any case closed to foreign web pages."""
+    return BrowserGuard(Doorkeeper(app, tokens) if tokens else app, is_open=not tokens)
 
 
 class TokenInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
