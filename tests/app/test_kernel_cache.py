@@ -80,6 +80,17 @@ def test_folders_that_were_not_used_for_a_day_are_removed(monkeypatch, tmp_path)
     assert set(tmp_path.iterdir()) == {current, recent, foreign}
 
 
+def test_of_many_folders_the_last_used_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    for hours in range(6):
+        folder = tmp_path / f"kernels-{hours}"
+        folder.mkdir()
+        used_s = time.time() - hours * 3600 - 60
+        os.utime(folder, (used_s, used_s))
+    current = kernel_cache.prepare_cache()
+    assert set(tmp_path.iterdir()) == {current, *(tmp_path / f"kernels-{hours}" for hours in range(3))}
+
+
 def test_what_kernels_are_made_from_names_the_folder(package, monkeypatch):
     first = fingerprint(package)
     (package / "other.py").write_text("import swarmscope.outer\n")

@@ -28,8 +28,11 @@ _COMPLETE = "complete"
 _IMPORT = re.compile(rb"^\s*(?:from|import)\s+(swarmscope[\w.]*)(?:\s+import\s+(\([^)]*\)|[^\n]*))?", re.MULTILINE)
 _KERNEL = re.compile(rb"^@njit", re.MULTILINE)
 _WORD = re.compile(rb"\w+")
-# Two checkouts or versions may take turns: a folder goes when it was not used for so long.
+# Two checkouts or versions may take turns, and another process may be compiling: a folder goes when it was not used
+# for a day, or for an hour where several others were used since.
 _UNUSED_S = 24 * 3600.0
+_RECENTLY_S = 3600.0
+_KEPT_FOLDERS = 3
 
 
 def _is_writable(folder: Path) -> bool:
@@ -71,11 +74,16 @@ def prepare_cache() -> Path:
 
 
 def _remove_unused(root: Path, current: Path) -> None:
-    oldest_s = time.time() - _UNUSED_S
+    used_s: dict[Path, float] = {}
     for folder in root.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if folder != current and folder.stat().st_mtime < oldest_s:
-                shutil.rmtree(folder, ignore_errors=True)
+            used_s[folder] = folder.stat().st_mtime
+    used_s.pop(current, None)
+    newest_first = sorted(used_s, key=used_s.__getitem__, reverse=True)
+    for rank, folder in enumerate(newest_first):
+        unused_s = time.time() - used_s[folder]
+        if unused_s > _UNUSED_S or (unused_s > _RECENTLY_S and rank >= _KEPT_FOLDERS):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @lru_cache(1)
