@@ -51,6 +51,12 @@ class Evaluation:
         self._remember(values)
         return values, present
 
+    def check_steps(self, steps: Steps) -> None:
+        """Raise LimitExceededError where one series at all these steps is more than the query may hold."""
+        if steps.count > self.max_samples:
+            raise LimitExceededError(TOO_MANY_SAMPLES, limit="limits.max_query_samples")
+        self._check_bytes(steps.count, 1, steps.count)
+
     def hold(self, frame: Frame) -> None:
         """Count a matrix that an operator made by itself; raises LimitExceededError when it is one too many."""
         values = frame.values

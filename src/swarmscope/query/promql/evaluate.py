@@ -176,6 +176,7 @@ def range_of(node: Node, steps: Steps, evaluation: Evaluation) -> RangeColumns:
         raise QueryFailedError("a range vector is needed here")
     at = resolve_at(inner.at, evaluation.bounds)
     own = subquery_steps(inner, steps, at, evaluation.default_step_ms)
+    evaluation.check_steps(own)
     ends = (steps.times_ms() if at is None else np.full(steps.count, at, np.int64)) - inner.offset_ms
     return columns_of_subquery(_frame_of(inner.expr, own, evaluation), own, (ends, inner.range_ms), steps.times_ms())
 

@@ -35,6 +35,9 @@ def label_replace(frame: Frame, texts: list[str], evaluation: Evaluation) -> Fra
         raise QueryFailedError(f"invalid destination label name in label_replace(): {destination}")
     pattern = f"^(?s:{regex})$"
     values, where = texts_of(column(frame.labels, source), evaluation.symbols)
+    evaluation.cancellation.check()
+    references = sum(map(len, values)) * len(_REFERENCE.findall(replacement))
+    evaluation.symbols.refuse_growth(references + len(values) * len(replacement))
     array = pa.array(values, pa.string())
     try:
         matched = pc.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False)
@@ -70,9 +73,14 @@ def label_join(frame: Frame, destination: str, separator: str, sources: list[str
     for name, role in ((destination, "destination"), *((source, "source") for source in sources)):
         if not name:
             raise QueryFailedError(f"invalid {role} label name in label_join(): {name}")
+    evaluation.cancellation.check()
+    total = 0
     joined = np.full(frame.n_series, "", object)
     for k, source in enumerate(sources):
         values, where = texts_of(column(frame.labels, source), evaluation.symbols)
+        lengths = np.array([len(value) + len(separator) for value in values], np.int64)
+        total += int(lengths[where].sum()) if values else 0
+        evaluation.symbols.refuse_growth(total)
         part = np.array(values, object)[where] if values else joined
         joined = part if k == 0 else joined + separator + part
     codes = evaluation.symbols.codes([str(text) for text in joined])

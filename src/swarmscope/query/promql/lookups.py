@@ -77,6 +77,7 @@ def lookups_of(node: Node, steps: Steps, evaluation: Evaluation) -> Iterator[Loo
         case Subquery():
             at = resolve_at(node.at, evaluation.bounds)
             inner = subquery_steps(node, steps, at, evaluation.default_step_ms)
+            evaluation.check_steps(inner)
             yield from lookups_of(node.expr, inner, evaluation)
         case Call(function="info", args=args):
             yield from lookups_of(args[0], steps, evaluation)

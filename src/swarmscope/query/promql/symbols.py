@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.series import ABSENT, SymbolTable
 
+# Text of labels that one query may make: label_replace() can double a value each time it is nested.
+MAX_OWN_CHARACTERS = 1 << 26
 FIRST_OWN_CODE = 1 << 30  # far above what a catalogue gives out, far below the end of int32
 
 
@@ -22,6 +25,7 @@ class QuerySymbols:
         self._base = base
         self._own: dict[str, int] = {}
         self._own_texts: list[str] = []
+        self._own_characters = 0
 
     def text(self, code: int) -> str:
         """The string of a code; "" for ABSENT, as PromQL has it."""
@@ -43,7 +47,15 @@ class QuerySymbols:
             code = FIRST_OWN_CODE + len(self._own_texts)
             self._own[text] = code
             self._own_texts.append(text)
+            self._own_characters += len(text)
         return code
+
+    def refuse_growth(self, n_characters: int) -> None:
+        """Raise LimitExceededError where so many characters more are too many: ask before making them."""
+        if self._own_characters + n_characters > MAX_OWN_CHARACTERS:
+            raise LimitExceededError(
+                f"the query makes labels of more than {MAX_OWN_CHARACTERS} characters", limit="max_own_characters"
+            )
 
     def codes(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Codes of many strings [n]."""
