@@ -103,6 +103,17 @@ def check_config(
 
 
 @app.command()
+def restore(
+    snapshot: Annotated[Path, typer.Argument(metavar="SNAPSHOT", help="Folder that the snapshot endpoint wrote.")],
+    *,
+    data: Annotated[Path, typer.Option(help="Folder to restore into; it must hold no data.", show_default=False)],
+) -> None:
+    """Make a data folder from a snapshot."""
+    restoring = _server_part("swarmscope.app.restoring")
+    raise typer.Exit(restoring.restore(snapshot, data))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(f"swarmscope {__version__}")
@@ -112,7 +123,10 @@ def _server_part(module: str) -> Any:
     """A module of the server, or the advice to install it."""
     import importlib
 
+    from swarmscope.app.kernel_cache import prepare_cache
+
     try:
+        prepare_cache()  # before anything brings Numba
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("swarmscope"):
