@@ -179,7 +179,10 @@ def test_missing_file_is_told(tmp_path):
 
 
 def test_other_address_needs_a_token():
-    assert "auth.tokens" in _problems(flags={"host": "0.0.0.0"})["settings"]
+    told = _problems(flags={"host": "0.0.0.0"})["host"]
+    assert told.startswith("host = '0.0.0.0' (flag): ")
+    assert "auth.tokens" in told
+    assert "must not be empty" in _problems(flags={"auth": {"tokens": [""]}})["auth.tokens[0]"]
     assert load_settings({"host": "0.0.0.0", "auth": {"tokens": ["t"]}}, environ={}).host == "0.0.0.0"
 
 

@@ -49,7 +49,8 @@ def launch(flags: dict[str, Any], config: Path | None, agent_config: Path | None
     except PortInUseError as error:
         console.print(Text(f"{error}. Stop it, or choose another port.", style="bold red"))
     except OSError as error:
-        console.print(Text(str(error), style="bold red"))
+        ours = error.strerror if error.filename is None else None
+        console.print(Text(ours or str(error), style="bold red"))
     except KeyboardInterrupt:
         return 130
     return EXIT_FAILED

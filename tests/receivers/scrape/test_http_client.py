@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ipaddress
+import socket
 import ssl
 
 import pytest
@@ -166,3 +167,13 @@ def test_tls(secure, certificate):
     assert get(secure, "https", tls_config=inline).body == b"a 1\n"
     with pytest.raises(FetchError, match="tls_config cannot be used"):
         get(secure, "https", tls_config={"ca_file": "/absent"})
+
+
+def test_what_went_wrong_is_told_in_words():
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    with pytest.raises(FetchError, match=r"^Get 'http://127\.0\.0\.1:\d+/metrics': connection refused$"):
+        get(f"127.0.0.1:{port}")
+    with pytest.raises(FetchError, match=r"^Get 'http://nowhere\.invalid:1/metrics': [a-z ]+$"):
+        get("nowhere.invalid:1")

@@ -101,10 +101,10 @@ def _ask(peer: Peer, name: str, form: dict[str, str]) -> dict[str, Any]:
             response = httpx.post(endpoint, data=form, headers=headers, timeout=_TIMEOUT_S)
         except httpx.TimeoutException:
             raise QueryProblem(f"{peer.url} did not answer within {_TIMEOUT_S:.0f} s") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise QueryProblem(f"{peer.url!r} is not a URL: {error}", EXIT_MISUSED) from None
         except httpx.HTTPError as error:
             raise QueryProblem(f"{peer.url} cannot be reached: {error}. Is `swarmscope up` running?") from None
-        except httpx.InvalidURL as error:
-            raise QueryProblem(f"{peer.url!r} is not a URL: {error}", EXIT_MISUSED) from None
         if response.status_code != 404:
             break
     if response is None or response.status_code == 404:

@@ -92,6 +92,10 @@ def _allowed(root: type[BaseModel], error: ErrorDetails, path: Path) -> str:
         close = difflib.get_close_matches(str(path[-1]), known, n=1)
         guess = f"did you mean {close[0]}? " if close else ""
         return f"unknown key; {guess}allowed here: {', '.join(known)}"
+    if error["type"] == "list_type" and isinstance(error["input"], str):
+        return 'must be a list; in the environment it is written as JSON, such as ["a", "b"]'
+    if error["type"] == "too_short":  # what pydantic says of a secret's length speaks of items
+        return "must not be empty"
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 
 
@@ -99,16 +103,25 @@ def explain(root: type[BaseModel], error: ValidationError, layers: Sequence[Laye
     """Turn pydantic's report into ours; `layers` stand in rising priority."""
     problems: dict[str, Problem] = {}
     for entry in error.errors(include_url=False):
-        path: Path = tuple(key for key in entry["loc"] if key != "[key]")
+        path, given = _locate(entry)
         source = next((layer.source for layer in reversed(layers) if layer.holds(path)), "settings")
         secret = bool(path) and path[0] in _SECRET_SECTIONS
         is_whole = not path or entry["type"] == "missing"
-        value = "" if is_whole else "(not shown)" if secret else _shorten(entry["input"])
+        value = "" if is_whole else "(not shown)" if secret else shorten(given)
         where = spell_path(path) or "settings"
         problems.setdefault(where, Problem(where, value, source, _allowed(root, entry, path)))
     return SettingsError(list(problems.values()))
 
 
-def _shorten(value: Any) -> str:
+def _locate(entry: ErrorDetails) -> tuple[Path, Any]:
+    """The key that an error is about, and its value; a check across sections names its key itself."""
+    named = entry.get("ctx", {}).get("key")
+    if named is not None and isinstance(entry["input"], dict):
+        return (named,), entry["input"].get(named)
+    return tuple(key for key in entry["loc"] if key != "[key]"), entry["input"]
+
+
+def shorten(value: Any) -> str:
+    """`value` as the settings would spell it, on one line."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from swarmscope.app.settings import sections
@@ -58,7 +59,6 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_open_door(self) -> Self:
         if not is_loopback(self.host) and not self.auth.tokens:
-            raise ValueError(
-                f"host {self.host!r} is reachable by others: set auth.tokens first, or listen on 127.0.0.1"
-            )
+            words = "others can reach this address: set auth.tokens first, or listen on 127.0.0.1"
+            raise PydanticCustomError("open_door", words, {"key": "host"})
         return self

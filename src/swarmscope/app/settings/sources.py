@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
 from swarmscope.app.settings.agent_config import AgentDocument, from_foreign_variables, to_settings_layer
-from swarmscope.app.settings.problems import Layer, Problem, SettingsError, explain
+from swarmscope.app.settings.problems import Layer, Problem, SettingsError, explain, shorten
 from swarmscope.app.settings.root import ENV_NESTING, ENV_PREFIX, Settings
 
 # Read by the client commands, not by the server; a shell that has it set must still be able to start one.
@@ -90,7 +90,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
             close = difflib.get_close_matches(first, Settings.model_fields, n=1)
             guess = f"did you mean {ENV_PREFIX}{close[0].upper()}? " if close else ""
             known = ", ".join(sorted(Settings.model_fields))
-            problems.append(Problem(variable, "", "environment", f"unknown setting; {guess}allowed: {known}"))
+            words = f"unknown setting; {guess}allowed: {known}"
+            problems.append(Problem(variable, shorten(environ[variable]), "environment", words))
     if problems:
         raise SettingsError(problems)
 

@@ -71,7 +71,7 @@ class HttpClient:
         except TimeoutError:
             raise FetchError(f"Get {url!r}: no answer within {timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError, ssl.SSLError) as error:
-            raise FetchError(f"Get {url!r}: {str(error) or type(error).__name__}") from None
+            raise FetchError(f"Get {url!r}: {_in_words(error)}") from None
 
     async def _get(self, url: str, headers: dict[str, str], max_bytes: int) -> Answer:
         options = self._options
@@ -191,3 +191,13 @@ def _load_client_certificate(context: ssl.SSLContext, config: TlsConfig) -> None
 
         certificate = file_of("cert.pem", config.cert, config.cert_file)
         context.load_cert_chain(certificate, file_of("key.pem", config.key, config.key_file))
+
+
+def _in_words(error: Exception) -> str:
+    """What happened, without the library's own terms: `connection refused`, not which call it was in."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        cause = error.os_error
+        # Names that cannot be resolved have negative numbers, which only their own text explains.
+        number = cause.errno or 0
+        return (os.strerror(number) if number > 0 else cause.strerror or str(cause)).lower()
+    return str(error) or type(error).__name__
