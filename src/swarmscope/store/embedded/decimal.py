@@ -16,16 +16,16 @@ from swarmscope.schema.tables import RAW_EXPONENT
 # both, one division rounds correctly, so the decimal gives back the very bits.
 _MAX_DIGITS = 15
 _EXACT_INTEGER = 2.0**53
-_POWERS = np.array([10.0**k for k in range(_MAX_DIGITS + 1)])
+POWERS_OF_TEN = np.array([10.0**k for k in range(_MAX_DIGITS + 1)])
 
 
 @njit(nogil=True, cache=True, inline="always")
 def _mantissa(value: float, digits: int) -> tuple[bool, int]:
-    scaled = value * _POWERS[digits]
+    scaled = value * POWERS_OF_TEN[digits]
     if not abs(scaled) < _EXACT_INTEGER:
         return False, 0
     mantissa = int(np.rint(scaled))
-    back = np.float64(mantissa) / _POWERS[digits]
+    back = np.float64(mantissa) / POWERS_OF_TEN[digits]
     # -0.0 equals 0.0 but has other bits.
     exact = (back == value) and (mantissa != 0 or np.copysign(1.0, value) > 0)
     return bool(exact), mantissa
@@ -77,5 +77,5 @@ def decode_decimals(mantissa: NDArray[np.int64], exponent: NDArray[np.int8]) -> 
         elif exponent[i] == 0:
             value[i] = np.float64(mantissa[i])
         else:
-            value[i] = np.float64(mantissa[i]) / _POWERS[-exponent[i]]
+            value[i] = np.float64(mantissa[i]) / POWERS_OF_TEN[-exponent[i]]
     return value

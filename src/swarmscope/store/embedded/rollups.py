@@ -11,11 +11,30 @@ from numpy.typing import NDArray
 from swarmscope.model.series import NOT_STALE, RollupColumns, SampleColumns
 from swarmscope.model.staleness import STALE_BITS
 from swarmscope.schema.rollups import SETTLE_S, TOUCHED, rollup_name
+from swarmscope.schema.tables import RAW_EXPONENT
+from swarmscope.store.embedded.decimal import POWERS_OF_TEN
 from swarmscope.store.embedded.native import AnyArray
 
-_INT_FIELDS = ("bucket", "count", "first_ts", "last_ts", "stale_ts")
-_FLOAT_FIELDS = ("sum", "min", "max", "first", "last", "increase")
-STORED_FIELDS = ", ".join(("ref", *_INT_FIELDS, *_FLOAT_FIELDS))
+_VALUE_FIELDS = ("first", "last", "low", "high", "gain", "total")
+_FIELDS = ("bucket", "exponent", "count", "first_age", "last_age", "stale_age", *_VALUE_FIELDS)
+STORED_FIELDS = ", ".join(("ref", *_FIELDS))
+
+
+class _StoredRows(NamedTuple):
+    """Columns [n] of a rollup table, as swarmscope.schema.rollups defines them."""
+
+    bucket: NDArray[np.int64]
+    exponent: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    first_age: NDArray[np.int64]
+    last_age: NDArray[np.int64]
+    stale_age: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    gain: NDArray[np.int64]
+    total: NDArray[np.int64]
 
 
 class Buckets(NamedTuple):
@@ -126,17 +145,41 @@ def stored_buckets(columns: dict[str, AnyArray], refs: NDArray[np.int64]) -> Buc
     at = np.minimum(np.searchsorted(refs, ref, sorter=by_ref), len(refs) - 1)
     position = by_ref[at]
     mine = refs[position] == ref
-    ints = {name: columns[name].astype(np.int64)[mine] for name in _INT_FIELDS}
-    floats = {name: columns[name].astype(np.float64)[mine] for name in _FLOAT_FIELDS}
     position = position[mine]
-    order = np.lexsort((ints["bucket"], position))
-    # ClickHouse knows no marker for "none" but zero, which no sample of interest has.
-    stale_ts = np.where(ints["stale_ts"] == 0, NOT_STALE, ints["stale_ts"])
-    unordered = Buckets(
-        position, ints["bucket"], ints["count"], floats["sum"], floats["min"], floats["max"], ints["first_ts"],
-        floats["first"], ints["last_ts"], floats["last"], floats["increase"], stale_ts,
-    )  # fmt: skip
-    return Buckets._make(field[order] for field in unordered)
+    order = np.lexsort((columns["bucket"][mine], position))
+    room = _room(len(order))
+    room.position[:] = position[order]
+    taken = np.flatnonzero(mine)[order]
+    _decode_rows(_StoredRows._make(columns[name].astype(np.int64)[taken] for name in _FIELDS), room)
+    return room
+
+
+@njit(nogil=True, cache=True)
+def _decode_rows(rows: _StoredRows, out: Buckets) -> None:
+    """Stored rows [n] to buckets [n]: the inverse of the arithmetic in swarmscope.schema.rollups."""
+    out.bucket[:] = rows.bucket
+    out.samples[:] = rows.samples
+    out.first_ts[:] = rows.bucket - rows.first_age
+    out.last_ts[:] = rows.bucket - rows.last_age
+    for i in range(len(rows.bucket)):
+        out.stale_ts[i] = NOT_STALE if rows.stale_age[i] == 0 else rows.bucket[i] - rows.stale_age[i] + 1
+        if rows.exponent[i] == RAW_EXPONENT:
+            out.first.view(np.int64)[i] = rows.first[i]
+            out.last.view(np.int64)[i] = rows.last[i]
+            out.minimum.view(np.int64)[i] = rows.low[i]
+            out.maximum.view(np.int64)[i] = rows.high[i]
+            out.increase.view(np.int64)[i] = rows.gain[i]
+            out.total.view(np.int64)[i] = rows.total[i]
+            continue
+        power = POWERS_OF_TEN[-rows.exponent[i]]
+        first, last = rows.first[i], rows.first[i] + rows.last[i]
+        twice_above_first = rows.total[i] + rows.samples[i] * rows.last[i]
+        out.first[i] = first / power
+        out.last[i] = last / power
+        out.minimum[i] = (min(first, last) - rows.low[i]) / power
+        out.maximum[i] = (max(first, last) + rows.high[i]) / power
+        out.increase[i] = (rows.gain[i] + rows.last[i]) / power
+        out.total[i] = (twice_above_first // 2 + rows.samples[i] * first) / power
 
 
 def joined_buckets(earlier: Buckets, later: Buckets, n_series: int, resolution_ms: int) -> RollupColumns:
