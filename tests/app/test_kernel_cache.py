@@ -117,7 +117,18 @@ def test_a_kernel_made_from_an_older_file_is_never_run(package, tmp_path):
 def test_what_is_marked_is_complete(tmp_path):
     assert not kernel_cache.is_complete(tmp_path)
     kernel_cache.mark_complete(tmp_path)
+    assert not kernel_cache.is_complete(tmp_path)
+    (tmp_path / "kernel.nbi").touch()
     assert kernel_cache.is_complete(tmp_path)
+
+
+@pytest.mark.parametrize("module", ["launch", "checking"])
+def test_the_command_line_chooses_the_folder_before_numba_is_there(module, tmp_path):
+    program = f"from swarmscope.app import cli; cli._server_part('swarmscope.app.{module}')"
+    program += "; from numba import config; print(config.CACHE_DIR)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    told = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True).strip()
+    assert Path(told) == tmp_path / f"kernels-{fingerprint(PACKAGE)}"
 
 
 def test_writability_is_tried_and_leaves_nothing(tmp_path):

@@ -120,7 +120,7 @@ def _imports(package: Path, text: bytes) -> Iterator[Path]:
 
 def is_complete(folder: Path) -> bool:
     """Whether an earlier start has compiled every kernel into the folder."""
-    return (folder / _COMPLETE).exists()
+    return (folder / _COMPLETE).exists() and any(folder.rglob("*.nbi"))
 
 
 def mark_complete(folder: Path) -> None:
