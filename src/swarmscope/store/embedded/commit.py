@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
@@ -228,6 +229,7 @@ class CommittingSink:
                 self._persisted_ref = new_series.end_ref
             self._publish(active, commit, now_ms)
         except Exception as error:
+            metrics.COMMIT_FAILURES.inc()
             for pending in waiting:
                 pending.error = _unavailable(error)
         for pending in everybody:
