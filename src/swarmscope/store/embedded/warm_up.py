@@ -15,7 +15,7 @@ from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import SampleColumns
 from swarmscope.schema.tables import RAW_EXPONENT
 from swarmscope.store.embedded.decimal import decode_decimals, encode_decimals
-from swarmscope.store.embedded.rollups import buckets_of
+from swarmscope.store.embedded.rollups import STORED_FIELDS, buckets_of, stored_buckets
 from swarmscope.store.embedded.runs import (
     Rows,
     Run,
@@ -47,6 +47,7 @@ def warm_up() -> None:
     decode_decimals(_read_only(mantissa), _read_only(exponent))
     for source in (rows, Rows(_read_only(rows.ref), _read_only(rows.ts_ms), rows.value)):
         _gather(source, run, refs)
+    stored_buckets({name: np.zeros(1, np.int64) for name in STORED_FIELDS.split(", ")}, refs)
     for buffer in (np.zeros(1, np.uint8), np.frombuffer(b"a", np.uint8)):
         Utf8Column(buffer, np.zeros(1, np.int64), np.ones(1, np.int64)).to_arrow()
 
