@@ -253,3 +253,9 @@ def test_selectors_for_match_parameters() -> None:
 def test_numbers() -> None:
     assert parse_promql("--1") == NumberLiteral(1.0)
     assert parse_promql("NaN") == NumberLiteral(math.nan)
+
+
+@pytest.mark.parametrize("at", ["1e300", "-1e300", "9.3e15"])
+def test_a_time_that_no_clock_can_show_is_refused(at: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="timestamp out of bounds for @ modifier"):
+        parse_promql(f"up @ {at}")

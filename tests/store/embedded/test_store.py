@@ -12,6 +12,7 @@ from swarmscope.model.errors import LimitExceededError, UnavailableError
 from swarmscope.model.labels import LabelSets
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import Buckets, ExemplarColumns, HistogramColumns, MetadataColumns
+from swarmscope.model.series import LabelFrame, Selection
 from swarmscope.model.staleness import STALE_BITS, STALE_NAN
 from swarmscope.schema.migrations import LATEST_VERSION, NewerSchemaError
 from swarmscope.store.embedded.administration import MetricAdministration
@@ -64,6 +65,19 @@ def test_rows_from_every_place_make_one_answer(store):
     store.flush()
     store.sink.write_metrics(batch_of([(CPU, 3000, 3.0)]))
     assert read_all(store) == {key(CPU): [(1000, 1.0), (2000, 2.0), (3000, 3.0)]}
+
+
+def test_a_selection_may_stand_in_any_order(store, place):
+    samples = [({"__name__": f"m{n % 3}", "n": str(n)}, 1000 + n, float(n)) for n in range(9)]
+    store.sink.write_metrics(batch_of(samples))
+    place(store)
+    found = store.reader.select_series("default", [], *ALL_TIME)
+    order = np.array([4, 0, 8, 2, 6, 1, 7, 3, 5])
+    turned = Selection(found.refs[order], LabelFrame(found.labels.names, found.labels.codes[:, order]))
+    straight = store.reader.read_samples(found, *ALL_TIME, budget())
+    mixed = store.reader.read_samples(turned, *ALL_TIME, budget())
+    assert np.diff(mixed.offsets).tolist() == [1] * 9
+    assert mixed.value.tolist() == straight.value[order].tolist()
 
 
 def test_out_of_order_samples_come_back_in_order(store, place):
@@ -208,7 +222,7 @@ def test_what_retention_does_not_keep_is_refused_by_name(open_store):
     assert receipt.samples == 1
     assert receipt.refused == {
         "timestamp is older than the retention (retention.metrics)": 1,
-        "timestamp is too far in the future (limits.max_future)": 1,
+        "timestamp is too far in the future (storage.max_future)": 1,
     }
     assert read_all(store) == {key(CPU): [(now, 1.0)]}
 

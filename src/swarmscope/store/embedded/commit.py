@@ -26,6 +26,10 @@ from swarmscope.store.embedded.runs import Rows
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
 _SEAL_RETRY_S = 1.0
+# 285,000 years back. Beyond, a double cannot tell one millisecond from the next, and JSON's times are doubles.
+_OLDEST_MS = -(1 << 53)
+_TOO_OLD = f"timestamp is further in the past than {_OLDEST_MS} ms"
+_EXPIRED = "timestamp is older than the retention (retention.metrics)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +118,14 @@ class CommittingSink:
         if len(ts_ms) == 0:
             return None
         newest = now_ms + self._settings.max_future_ms
-        oldest = -(1 << 62) if self._settings.retention_ms is None else now_ms - self._settings.retention_ms
+        retention_ms = self._settings.retention_ms
+        oldest = _OLDEST_MS if retention_ms is None else now_ms - retention_ms
         if ts_ms.min() >= oldest and ts_ms.max() <= newest:
             return None
         old, new = ts_ms < oldest, ts_ms > newest
         for count, reason in (
-            (int(old.sum()), "timestamp is older than the retention (retention.metrics)"),
-            (int(new.sum()), "timestamp is too far in the future (limits.max_future)"),
+            (int(old.sum()), _TOO_OLD if retention_ms is None else _EXPIRED),
+            (int(new.sum()), "timestamp is too far in the future (storage.max_future)"),
         ):
             if count:
                 receipt.refused[reason] = receipt.refused.get(reason, 0) + count
@@ -141,8 +146,13 @@ class CommittingSink:
                 batches[HISTOGRAMS.name] = rows
         if batch.exemplars is not None and len(batch.exemplars):
             ref = refs[batch.exemplars.series]
-            batches[EXEMPLARS.name] = exemplar_rows(batch.exemplars, ref, self._catalogue.metric_ids(ref))
-            receipt.exemplars = len(batch.exemplars)
+            rows = exemplar_rows(batch.exemplars, ref, self._catalogue.metric_ids(ref))
+            # An exemplar out of time is left out without a word, as in Prometheus: its sample was told of already.
+            inside = self._inside(batch.exemplars.ts_ms, now_ms, Receipt())
+            rows = rows if inside is None else rows.filter(pa.array(inside))
+            receipt.exemplars = rows.num_rows
+            if rows.num_rows:
+                batches[EXEMPLARS.name] = rows
         if batch.metadata is not None and len(batch.metadata):
             batches[METADATA.name] = metadata_rows(batch.metadata, batch.tenant, now_ms)
         return batches

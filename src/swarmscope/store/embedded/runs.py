@@ -137,14 +137,27 @@ def _lower_bound(ts: NDArray[np.int64], begin: int, end: int, limit: int) -> int
     return begin
 
 
-@njit(nogil=True, cache=True)
 def locate_in_run(
     run: Run, key: NDArray[np.uint64], time: TimeRange, counts: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which rows of a run each selected key [n] (ascending) owns within the range: (begin [n], end [n]).
+    """Which rows of a run each selected key [n] owns within the range: (begin [n], end [n]).
 
     Adds the number of rows to `counts` [n].
     """
+    if np.all(key[1:] >= key[:-1]):  # Fast path
+        return _locate_ascending(run, key, time, counts)
+    # A selection may stand in any order: remote read's is by labels.
+    order = np.argsort(key, kind="stable")
+    begins, ends, found = np.empty_like(counts), np.empty_like(counts), np.zeros_like(counts)
+    begins[order], ends[order] = _locate_ascending(run, key[order], time, found)
+    counts[order] += found
+    return begins, ends
+
+
+@njit(nogil=True, cache=True)
+def _locate_ascending(
+    run: Run, key: NDArray[np.uint64], time: TimeRange, counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     n = len(key)
     begins = np.zeros(n, np.int64)
     ends = np.zeros(n, np.int64)
