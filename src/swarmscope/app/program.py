@@ -9,13 +9,13 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.app.access import Tokens, guarded
+from swarmscope.app.bodies import BodyRoom, BoundedBodies
 from swarmscope.app.clock import SystemClock
 from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
@@ -95,7 +95,11 @@ class Program:
         targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
-        guard: Callable[[ASGIApp], ASGIApp] = partial(guarded, tokens=tokens)
+        room = BodyRoom()
+
+        def guard(app: ASGIApp) -> ASGIApp:
+            return guarded(BoundedBodies(app, room), tokens)
+
 
         await stack.enter_async_context(scraping(scraper))
         grpc_port = await stack.enter_async_context(serving_grpc(otlp, settings.host, settings.otlp_grpc_port, tokens))

@@ -78,8 +78,9 @@ class _MetricsEndpoint:
             as_json = _is_json(request.headers.get("content-type"))
             encoding = _encoding_of(request)
             tenant = to_tenant(request.headers.get(TENANT_HEADER))
+            # Before the gate: senders that trickle must not keep others out.
+            body = await read_body(request, self._metrics.settings.max_body_bytes)
             with self._gate.passed():
-                body = await read_body(request, self._metrics.settings.max_body_bytes)
                 result = await self._run(self._export, body, encoding, as_json, tenant)
         except ClientDisconnect:
             return Response(status_code=400)
