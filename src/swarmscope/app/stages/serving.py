@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from swarmscope.app.connections import BoundedProtocol
+
 # Requests under way get this long to end; a commit takes a fraction of a second, and queries are told to stop.
 _DRAIN_S = 3
 _KEEP_ALIVE_S = 75
@@ -30,7 +32,7 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
