@@ -267,3 +267,10 @@ def test_series_with_broken_utf8_is_named_all_the_same():
     batch.new_labels = LabelSets(broken.offsets, broken.names, values)
     receipt = _sink(_RecordingSink(), max_label_value_bytes=3).write_metrics(batch)
     assert "\ufffdxxxxxxx{}" in next(iter(receipt.refused))
+
+
+def test_forged_tenants_are_not_remembered():
+    sink = _sink(_RecordingSink())
+    for number in range(50):
+        sink.write_metrics(make_batch(_named("a"), tenant=f"tenant-{number}"))
+    assert len(sink._arriving) == 0

@@ -95,6 +95,8 @@ class LimitedSink:
         finally:
             with self._lock:
                 self._arriving[batch.tenant] -= int(np.count_nonzero(verdicts == Verdict.ADMITTED))
+                if not self._arriving[batch.tenant]:
+                    del self._arriving[batch.tenant]
                 self._arriving_of_metric.subtract(arriving)
                 for key in arriving:
                     if not self._arriving_of_metric[key]:

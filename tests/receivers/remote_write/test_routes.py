@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from swarmscope.model.contracts import Receipt
 from swarmscope.model.errors import LimitExceededError, UnavailableError
-from swarmscope.receivers.remote_write.routes import routes
+from swarmscope.receivers.remote_write.routes import RemoteWriteReceiver, routes
+from swarmscope.receivers.remote_write.schema import V1
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
 from swarmscope.testing.sinks import RecordingSink
 
@@ -225,3 +226,10 @@ def test_bodies_that_would_blow_up_when_decoded_are_413(sink, content_type, unit
     tracemalloc.stop()
     assert (answer.status_code, f"{limit}, more than" in answer.text) == (413, True)
     assert peak < 300 << 20  # 60 MiB unpacked, and what it was first taken for
+
+
+def test_forged_tenants_are_not_remembered(sink):
+    receiver = RemoteWriteReceiver(RemoteWriteSettings(), sink, sink.index, run)
+    for number in range(50):
+        receiver.process(snappy(simple()), V1, "snappy", f"tenant-{number}")
+    assert receiver._known_metadata == {}

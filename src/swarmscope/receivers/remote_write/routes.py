@@ -35,6 +35,7 @@ Run = Callable[..., Awaitable["Outcome"]]
 _MEDIA_TYPES = ("", "application/x-protobuf", "application/vnd.google.protobuf", "application/octet-stream")
 _DEFAULT_RETRY_S = 1.0
 _MAX_KNOWN_METADATA = 200_000
+_MAX_KNOWN_TENANTS = 1_000
 
 
 @dataclass(slots=True)
@@ -89,7 +90,8 @@ class RemoteWriteReceiver:
     def process(self, body: bytes, proto: str, encoding: str, tenant: str) -> Outcome:
         """Unpack, decode and write one body; blocks until it is durable. Raises what decoders and sinks raise."""
         raw = decompress_leniently(body, encoding, self._settings.max_body_bytes_decompressed)
-        known = self._known_metadata.setdefault(tenant, set())
+        # Not kept before the sink took something: a forged tenant name must cost nothing.
+        known = self._known_metadata.get(tenant, set())
         settings = self._settings
         context = DecodeContext(
             self._index, tenant, settings.created_timestamp_zero_ingestion, known, bounds=settings.bounds
@@ -100,6 +102,9 @@ class RemoteWriteReceiver:
             if len(known) > _MAX_KNOWN_METADATA:
                 known.clear()  # then everything is written once more, which is idempotent
             known.update(decoded.metadata_keys)
+            if len(self._known_metadata) >= _MAX_KNOWN_TENANTS and tenant not in self._known_metadata:
+                self._known_metadata.clear()
+            self._known_metadata[tenant] = known
         return Outcome(receipt, decoded.refusals)
 
 

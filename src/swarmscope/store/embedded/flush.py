@@ -136,7 +136,11 @@ class Flusher:
                 continue
             n_rows = generation.n_rows
             self._memory.flushed(generation, run)
-            generation.segment.remove()
+            try:
+                generation.segment.remove()
+            except OSError as error:
+                # Its rows are in parts: a replay at the next start adds nothing twice.
+                _log.error("journal segment %d cannot be removed: %s", generation.segment.number, error)
             for listener in self.listeners:
                 listener(Flushed(n_rows, time.perf_counter() - begun))
             return
