@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from swarmscope.model.contracts import ReadBudget
 from swarmscope.schema.tables import SAMPLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.decimal import decode_decimals
@@ -16,7 +17,9 @@ _MS_PER_MINUTE = 60_000
 _LOOK_BACK_MS = 6 * 60 * _MS_PER_MINUTE
 
 
-def recall_newest(engine: Engine, catalogue: Catalogue, memory: Memory, max_rows: int) -> int:
+def recall_newest(
+    engine: Engine, catalogue: Catalogue, memory: Memory, max_rows: int, budget: ReadBudget | None = None
+) -> int:
     """Read up to about `max_rows` of the newest samples into memory; how many were read.
 
     Does nothing when the memory was changed meanwhile by a deletion or an eviction.
@@ -24,9 +27,9 @@ def recall_newest(engine: Engine, catalogue: Catalogue, memory: Memory, max_rows
     epoch, newest_ms = memory.epoch, memory.snapshot().covered_after_ms
     if newest_ms == NOTHING_EVICTED or max_rows <= 0:
         return 0
-    after_ms = _limit_ms(engine, newest_ms, max_rows)
+    after_ms = _limit_ms(engine, newest_ms, max_rows, budget)
     columns = engine.columns(
-        f"SELECT ref, ts, mantissa, exponent FROM {SAMPLES.name} FINAL WHERE ts > {after_ms} SETTINGS max_threads = 1"
+        f"SELECT ref, ts, mantissa, exponent FROM {SAMPLES.name} FINAL WHERE ts > {after_ms}", budget
     )
     if not columns:
         return 0
@@ -40,11 +43,12 @@ def recall_newest(engine: Engine, catalogue: Catalogue, memory: Memory, max_rows
     return len(rows.ref)
 
 
-def _limit_ms(engine: Engine, newest_ms: int, max_rows: int) -> int:
+def _limit_ms(engine: Engine, newest_ms: int, max_rows: int, budget: ReadBudget | None) -> int:
     """The time after which about `max_rows` samples are stored."""
     columns = engine.columns(
         f"SELECT intDiv(ts, {_MS_PER_MINUTE}) AS minute, count() AS n FROM {SAMPLES.name} "
-        f"WHERE ts > {newest_ms - _LOOK_BACK_MS} GROUP BY minute ORDER BY minute DESC SETTINGS max_threads = 1"
+        f"WHERE ts > {newest_ms - _LOOK_BACK_MS} GROUP BY minute ORDER BY minute DESC",
+        budget,
     )
     minutes = columns["minute"].astype(np.int64)
     fitting = np.cumsum(columns["n"].astype(np.int64)) <= max_rows

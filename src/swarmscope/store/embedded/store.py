@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from swarmscope import __version__
-from swarmscope.model.contracts import Clock
+from swarmscope.model.contracts import Clock, ReadBudget
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
+from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCHED
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES, TIMED_METRIC_TABLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
@@ -99,9 +100,9 @@ class EmbeddedStore:
             self.engine, self.catalogue, self.sink, self._clock, self._oldest_ms, at_start=self._recall_newest
         )
 
-    def _recall_newest(self) -> int:
+    def _recall_newest(self, budget: ReadBudget) -> int:
         max_rows = min(self._settings.max_cached_rows // 2, _MAX_RECALLED_ROWS)
-        return recall_newest(self.engine, self.catalogue, self.memory, max_rows)
+        return recall_newest(self.engine, self.catalogue, self.memory, max_rows, budget)
 
     @property
     def snapshot_folder(self) -> Path:
@@ -118,7 +119,7 @@ class EmbeddedStore:
         self.engine.insert_arrow(VERSION_TABLE, pa.RecordBatch.from_pydict(row, schema=schema))
 
     def _apply_retention(self) -> None:
-        for table in TIMED_METRIC_TABLES:
+        for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED):
             wanted = self._settings.metrics_retention_s
             current = self.engine.table(
                 "SELECT create_table_query AS query FROM system.tables "
@@ -179,5 +180,8 @@ class EmbeddedStore:
         active.segment.close()
         if active.is_empty:
             active.segment.remove()
+        for table in ROLLUP_TABLES:
+            # A refresh that is cut off is begun again by the next start.
+            self.engine.execute(f"SYSTEM CANCEL VIEW {table.name}_view")
         self.engine.close()
         self._lock.release()

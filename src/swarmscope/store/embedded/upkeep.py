@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmscope.model.contracts import Clock
+from swarmscope.model.contracts import Clock, ReadBudget
+from swarmscope.model.errors import QueryCancelledError
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.commit import CommittingSink
@@ -23,6 +25,22 @@ _NS_PER_MS = 1_000_000
 # A series is forgotten only when nothing arrived for this long, so that no sender is in the middle of writing it.
 _QUIET_MS = 2 * 3600 * 1000
 _REFS_PER_STATEMENT = 10_000
+_UNBOUNDED = 1 << 62
+
+
+class _UntilStopped:
+    """A `Cancellation`: statements in the background end when the store closes."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+
+    @property
+    def remaining_s(self) -> float:
+        return math.inf
+
+    def check(self) -> None:
+        if self._stopping.is_set():
+            raise QueryCancelledError("the store is closing")
 
 
 class Upkeep:
@@ -35,9 +53,9 @@ class Upkeep:
         sink: CommittingSink,
         clock: Clock,
         oldest_ms: Callable[[], int],
-        at_start: Callable[[], object],
+        at_start: Callable[[ReadBudget], object],
     ) -> None:
-        """`at_start` is run once, before anything else."""
+        """`at_start` is run once, before anything else; its reads MUST keep to the budget."""
         self._engine = engine
         self._catalogue = catalogue
         self._sink = sink
@@ -48,31 +66,39 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._thread.start()
 
+    def _budget(self) -> ReadBudget:
+        return ReadBudget(_UntilStopped(self._stopping), max_samples=_UNBOUNDED)
+
     def close(self) -> None:
-        """End the thread; a statement it waits for is waited for."""
+        """End the thread, and the statement that it waits for."""
         self._stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        work: list[Callable[[], object]] = [self._at_start, self._learn_time_ranges]
+        work: list[Callable[[], None]] = [self._begin, self._learn_time_ranges]
         rounds = 0
         while not self._stopping.is_set():
             for step in work:
                 try:
                     step()
+                except QueryCancelledError:
+                    return
                 except Exception:
-                    _log.exception("upkeep step %s failed", getattr(step, "__name__", step))
+                    _log.exception("upkeep step %s failed", step.__name__)
             self._stopping.wait(_PERIOD_S)
             rounds += 1
             work = [self._retire_idle]
             if rounds % _ROUNDS_PER_EXPIRY == 0:
                 work.append(self.forget_expired)
 
+    def _begin(self) -> None:
+        self._at_start(self._budget())
+
     def _learn_time_ranges(self) -> None:
         """So that selections can leave out series by time; until then they are merely larger."""
         for table in (SAMPLES.name, HISTOGRAMS.name):
             columns = self._engine.columns(
-                f"SELECT ref, min(ts) AS lowest, max(ts) AS highest FROM {table} GROUP BY ref SETTINGS max_threads = 1"
+                f"SELECT ref, min(ts) AS lowest, max(ts) AS highest FROM {table} GROUP BY ref", self._budget()
             )
             if columns:
                 refs = columns["ref"].astype(np.int64)
