@@ -283,3 +283,16 @@ STATEMENTS = (
     _refreshable_view(ROLLUP_5M, "5 MINUTE", _select_from_samples()),
     _refreshable_view(ROLLUP_1H, "1 HOUR OFFSET 13 MINUTE", _select_from_buckets()),
 )
+
+
+def _refresh_before_last(table: str) -> str:
+    return f"(SELECT max(rolled) FROM {table} WHERE rolled < (SELECT max(rolled) FROM {table}))"
+
+
+# Run at start. A refresh shows its rows block by block, and its time with the first of them: one that the end of the
+# process cut off would pass for done. So what the last refresh was to make counts as touched now, and is made again.
+_BEFORE_LAST = f"least({_refresh_before_last(ROLLUP_5M.name)}, {_refresh_before_last(ROLLUP_1H.name)}) - {SETTLE_S}"
+TOUCH_LAST_REFRESH = (
+    f"INSERT INTO {TOUCHED.name} SELECT metric_id, bucket, {_CLOCK} FROM {TOUCHED.name} GROUP BY metric_id, bucket "
+    f"HAVING max(seen) >= {_BEFORE_LAST} OR bucket >= toUnixTimestamp64Milli({_BEFORE_LAST})"
+)

@@ -165,3 +165,21 @@ def test_nan_is_a_value(store):
     assert (count, low, high, last) == (2, 3.0, 3.0, (2000, 3.0))
     assert np.isnan(total)
     assert np.isnan(first[1])
+
+
+def test_a_refresh_that_the_end_cut_off_is_not_taken_for_whole(open_store):
+    store = open_store()
+    samples = counter(HITS)
+    store.sink.write_metrics(batch_of(samples))
+    roll(store)
+    settle(store)
+    # As if only the first block of the last refresh had been written.
+    store.engine.execute("DELETE FROM rollup_5m WHERE bucket > 3600000")
+    store.engine.execute("DELETE FROM rollup_1h WHERE bucket > 3600000")
+    store.close()
+    again = open_store()
+    for resolution in (FIVE_MINUTES_MS, ONE_HOUR_MS):
+        assert read(again, resolution) == [expected(samples, resolution)]
+    roll(again)
+    settle(again)
+    assert read(again, FIVE_MINUTES_MS) == [expected(samples, FIVE_MINUTES_MS)]

@@ -13,7 +13,7 @@ from swarmscope import __version__
 from swarmscope.model.contracts import Clock, ReadBudget
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
-from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCHED
+from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCH_LAST_REFRESH, TOUCHED
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES, TIMED_METRIC_TABLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
@@ -79,6 +79,7 @@ class EmbeddedStore:
         )
         run_migrations(self.engine.execute, self._stored_version, self._record_version)
         self._apply_retention()
+        self.engine.execute(TOUCH_LAST_REFRESH)
         self.catalogue = Catalogue()
         self._journal = Journal(settings.folder / "journal", fsync=settings.fsync)
         self._writer = PartWriter(self.engine, self.catalogue)
