@@ -181,10 +181,18 @@ class CommittingSink:
                     self._wakeup.wait(timeout=self._patience_s())
                 waiting, self._waiting = self._waiting, []
                 stopping = self._stopping
-            if waiting:
-                with self.series_lock:
-                    self._commit(waiting)
-            self._seal_if_due(stopping)
+            try:
+                if waiting:
+                    with self.series_lock:
+                        self._commit(waiting)
+                self._seal_if_due(stopping)
+            except Exception:
+                # Nobody else writes the journal: whatever happened, this thread goes on.
+                _log.exception("a commit failed unexpectedly")
+                for pending in waiting:
+                    if not pending.done.is_set():
+                        pending.error = UnavailableError("the commit failed", retry_after_s=5.0)
+                        pending.done.set()
             if stopping and not waiting:
                 return
 
@@ -204,7 +212,7 @@ class CommittingSink:
                 return
             try:
                 self._seal()
-            except OSError as error:
+            except Exception as error:
                 # No space for the next segment, most likely: the active one stays, and what is in it is safe.
                 self._seal_not_before_s = time.monotonic() + _SEAL_RETRY_S
                 _log.error("the journal cannot go on to its next segment, trying again: %s", error)
@@ -223,34 +231,51 @@ class CommittingSink:
 
     def _commit(self, waiting: list[_Pending]) -> None:
         begun = time.perf_counter()
-        active = self._memory.active
-        everybody = waiting
+        self._refuse_dropped(waiting)
+        live = [pending for pending in waiting if pending.error is None]
         try:
-            now_ms = self._clock.now_ns() // _NS_PER_MS
-            # Whoever interned a series, its row goes out before or with the first sample that names it: every
-            # batch here was prepared before this line.
-            new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
-            self._refuse_dropped(waiting)
-            waiting = [pending for pending in waiting if pending.error is None]
-            commit = _joined(waiting, new_series)
-            active.segment.append(commit.to_frame())
-            if new_series is not None:
-                self._catalogue.mark_persisted(new_series.end_ref)
-                self._persisted_ref = new_series.end_ref
-            self._publish(active, commit, now_ms)
+            self._write_down(live)
         except Exception as error:
             metrics.COMMIT_FAILURES.inc()
-            for pending in waiting:
-                pending.error = _unavailable(error)
-        for pending in everybody:
+            self._write_one_by_one(live, error)
+        for pending in waiting:
             pending.done.set()
+        n_rows = sum(len(pending.rows.ref) for pending in live if pending.error is None)
         for listener in self.listeners:
-            listener(sum(len(pending.rows.ref) for pending in waiting), time.perf_counter() - begun)
+            listener(n_rows, time.perf_counter() - begun)
+
+    def _write_down(self, live: list[_Pending]) -> None:
+        active = self._memory.active
+        now_ms = self._clock.now_ns() // _NS_PER_MS
+        # Whoever interned a series, its row goes out before or with the first sample that names it: every batch
+        # here was prepared before this line.
+        new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
+        commit = _joined(live, new_series)
+        active.segment.append(commit.to_frame())
+        if new_series is not None:
+            self._catalogue.mark_persisted(new_series.end_ref)
+            self._persisted_ref = new_series.end_ref
+        self._publish(active, commit, now_ms)
+
+    def _write_one_by_one(self, live: list[_Pending], error: Exception) -> None:
+        """After a failure: where a batch itself may be at fault, it must not cost the others."""
+        for pending in live:
+            if len(live) == 1 or isinstance(error, OSError):
+                pending.error = _unavailable(error)
+                continue
+            try:
+                self._write_down([pending])
+            except Exception as own_error:
+                pending.error = _unavailable(own_error)
 
     def _refuse_dropped(self, waiting: list[_Pending]) -> None:
         """A series may have been dropped since a batch looked it up; sending again finds it anew."""
         for pending in waiting:
-            if not self._catalogue.are_live(pending.rows.ref.astype(np.int64)).all():
+            named = [pending.rows.ref]
+            named += [
+                batch.column("ref").to_numpy() for batch in pending.batches.values() if "ref" in batch.schema.names
+            ]
+            if not all(self._catalogue.are_live(ref.astype(np.int64)).all() for ref in named):
                 pending.error = UnavailableError("a series expired while it was written", retry_after_s=1.0)
 
     def _publish(self, active: Generation, commit: Commit, now_ms: int) -> None:
