@@ -100,7 +100,6 @@ class Program:
         def guard(app: ASGIApp) -> ASGIApp:
             return guarded(BoundedBodies(app, room), tokens)
 
-
         await stack.enter_async_context(scraping(scraper))
         grpc_port = await stack.enter_async_context(serving_grpc(otlp, settings.host, settings.otlp_grpc_port, tokens))
         await stack.enter_async_context(serving(guard(Starlette(routes=otlp_routes)), listeners.otlp_http))
