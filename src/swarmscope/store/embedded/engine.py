@@ -9,7 +9,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,17 +26,10 @@ from swarmscope.model.errors import (
     SwarmscopeError,
     UnavailableError,
 )
-from swarmscope.store.embedded.native import AnyArray, decode_native, encode_native
+from swarmscope.store.embedded.insertion import Inserter
+from swarmscope.store.embedded.native import AnyArray, decode_native
 from swarmscope.store.embedded.statement_watch import StatementWatch
 
-_SLICE_BYTES = 1 << 20
-# One block a statement: parts are as large as the batch. A backfill may touch any number of days. Nothing is
-# deduplicated by its block: ClickHouse notes a block as inserted before its part appears, and a process that is
-# killed in between would never get the block in again.
-_INSERT_SETTINGS = (
-    " SETTINGS max_partitions_per_insert_block = 0, min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0,"
-    " max_insert_block_size = 67108864, insert_deduplicate = 0"
-)
 # How long a statement that belongs to no query waits for a connection, and how often a query is asked meanwhile.
 _LONGEST_WAIT_S = 30.0
 _LOOK_AGAIN_S = 0.02
@@ -74,6 +67,7 @@ class Engine:
         options += f"&backups.allowed_path={backups}"
         self._target = f"{folder}?{options}"
         self._writer = chdb.connect(self._target)
+        self._inserter = Inserter(self._writer)
         self._writer_lock = threading.Lock()
         self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
         self._all = [self._writer]
@@ -123,33 +117,16 @@ class Engine:
             self._writer.query(sql)
 
     def insert(self, table: str, columns: Mapping[str, AnyArray]) -> None:
-        """Insert fixed-width columns [n_rows] as one block; durable in a part on return.
-
-        Rows MUST be in the table's order and without repeated keys: ClickHouse is told not to look for any, which
-        costs it three times the rest of an insert.
-        """
-        names = ", ".join(columns)
-        settings = f"{_INSERT_SETTINGS}, optimize_on_insert = 0"
-        self._send(f"INSERT INTO {table} ({names}){settings}", "Native", encode_native(columns))
-
-    def insert_arrow(self, table: str, batch: pa.RecordBatch) -> None:
-        """Insert an Arrow batch; as `insert`."""
-        buffer = pa.BufferOutputStream()
-        with pa.ipc.new_stream(buffer, batch.schema) as stream:
-            stream.write_batch(batch)
-        names = ", ".join(batch.schema.names)
-        data = [memoryview(buffer.getvalue())]
-        self._send(f"INSERT INTO {table} ({names}){_INSERT_SETTINGS}", "ArrowStream", data)
-
-    def _send(self, sql: str, data_format: str, pieces: Iterable[memoryview]) -> None:
+        """As `Inserter.insert`."""
         with self._writer_lock:
             self._check_open()
-            with self._writer.send_insert(sql, data_format) as inserter:
-                for piece in pieces:
-                    # ClickHouse copies what it is given: in slices, the copies never add up.
-                    for begin in range(0, len(piece), _SLICE_BYTES):
-                        inserter.append(piece[begin : begin + _SLICE_BYTES])
-                inserter.finish()
+            self._inserter.insert(table, columns)
+
+    def insert_arrow(self, table: str, batch: pa.RecordBatch) -> None:
+        """As `Inserter.insert_arrow`."""
+        with self._writer_lock:
+            self._check_open()
+            self._inserter.insert_arrow(table, batch)
 
     def columns(self, sql: str, budget: ReadBudget | None = None) -> dict[str, AnyArray]:
         """Rows of fixed-width types as NumPy columns; {} when there is none.
