@@ -33,7 +33,7 @@ def by_arrow(engine, a, b):
 @pytest.mark.parametrize("insert", [by_columns, by_arrow])
 def test_what_a_table_cannot_take_is_told_and_what_follows_goes_in(engine, insert):
     insert(engine, [1, 2], [10, 20])
-    with pytest.raises(UnavailableError, match="table t cannot be written: .*small"):
+    with pytest.raises(UnavailableError, match=r"table t cannot be written: .*small"):
         insert(engine, [3, 100], [30, 40])
     insert(engine, [4], [50])
     assert rows(engine) == [(1, 10), (2, 20), (4, 50)]
