@@ -1,6 +1,6 @@
-"""Native histograms the slow way: dictionaries, exact fractions, no shared code with the product.
+"""Native histograms the slow way: dictionaries and exact fractions; only the bounds are the product's.
 
-Counts are `Fraction`s, so sums have no rounding; bounds are computed with `Decimal`. The rules are read from
+Counts are `Fraction`s, so sums have no rounding; their rounding is not in question here. The rules are read from
 Prometheus' native histogram specification.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 
 from swarmscope.model.metrics import Buckets, HistogramColumns
+from swarmscope.query.histograms.bounds import exponential_bound
 
 CUSTOM = -53
 
@@ -49,7 +49,8 @@ class IncompatibleError(Exception):
 
 
 def bound(index: int, schema: int) -> float:
-    return float(Decimal(2) ** (Decimal(index) * Decimal(2) ** -schema))
+    """As Prometheus has it, which is not the correctly rounded power: test_rendering.py holds the bounds against it."""
+    return float(exponential_bound.py_func(index, schema))
 
 
 def coarser(h: Slow, schema: int) -> Slow:

@@ -89,7 +89,7 @@ async def scraping(config, sink=None):
             await supervisor.stop()
 
 
-async def until(condition, timeout_s=10.0):
+async def until(condition, timeout_s=60.0):
     """Wait for `condition()` to be true."""
     deadline = time.monotonic() + timeout_s
     while not condition():
