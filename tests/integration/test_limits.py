@@ -35,7 +35,7 @@ SETTINGS = {
     "LIMITS__MAX_BODY_BYTES": "64KiB",
     "LIMITS__MAX_BODY_BYTES_DECOMPRESSED": "256KiB",
     "LIMITS__MAX_QUERY_SAMPLES": "2000",
-    "LIMITS__MAX_QUERY_MEMORY": "1MiB",
+    "LIMITS__MAX_QUERY_MEMORY": "8KiB",
     "LIMITS__TENANTS": json.dumps({"large": {"max_active_series": 100, "max_series_per_metric": 50}}),
     "OTLP__TARGET_INFO": "false",
     "OTLP__MAX_JSON_BYTES": "32KiB",
@@ -203,18 +203,17 @@ def test_samples_of_a_query(server: SwarmscopeServer) -> None:
     assert answer.status_code == 422
     assert answer.json()["errorType"] == "execution"
     assert "too many samples" in answer.json()["error"]
-    assert "2000" in answer.json()["error"]
+    assert "more than 2000 (limits.max_query_samples)" in answer.json()["error"], answer.text
 
 
 def test_memory_of_a_query(server: SwarmscopeServer) -> None:
-    assert write(server, [*series_of("a", range(40)), *series_of("b", range(40))], "large").status_code == 204
-    asked = {"query": "a + 1", "start": T_MS // 1000, "step": "1"}
-    assert ask(server, "query_range", "large", end=T_MS // 1000 + 100, **asked).status_code == 200
-    # 40 series of 10,001 steps of eight bytes are over 3 MiB.
-    answer = ask(server, "query_range", "large", end=T_MS // 1000 + 10_000, **asked)
+    asked = {"query": f"{LONG} + 1", "start": T_MS // 1000, "step": "1"}
+    assert ask(server, "query_range", end=T_MS // 1000 + 100, **asked).status_code == 200
+    # 1,501 steps of eight bytes are over 8 KiB, and below the limit of samples.
+    answer = ask(server, "query_range", end=T_MS // 1000 + 1500, **asked)
     assert answer.status_code == 422, answer.text[:300]
     assert answer.json()["errorType"] == "execution"
-    assert "memory" in answer.json()["error"], answer.text
+    assert "limits.max_query_memory" in answer.json()["error"], answer.text
 
 
 def test_time_of_a_query(server: SwarmscopeServer) -> None:

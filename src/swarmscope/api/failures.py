@@ -57,8 +57,16 @@ def to_api_error(error: Exception) -> ApiError:
         return error
     for known, kind in _KIND_OF_ERROR:
         if isinstance(error, known):
-            return ApiError(kind, str(error))
+            return ApiError(kind, _told(error))
     return ApiError("internal", f"internal error: {type(error).__name__}")
+
+
+def _told(error: SwarmscopeError) -> str:
+    """The error's text, and the setting where its limit was hit: it is what the reader may want to change."""
+    text = str(error)
+    if isinstance(error, LimitExceededError) and error.limit.startswith("limits.") and error.limit not in text:
+        return f"{text} ({error.limit})"
+    return text
 
 
 def note_failure(error: Exception, endpoint: str) -> ApiError:
