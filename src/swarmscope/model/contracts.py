@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.model.logs import LineCounts, LineRequest, LogBatch, LogRows
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import HistogramColumns, MetricBatch
 from swarmscope.model.series import RollupColumns, SampleColumns, Selection, SymbolTable
@@ -24,7 +25,7 @@ class Clock(Protocol):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch. `refused` maps a reason, fit for the sender to read, to a count of samples.
+    """What became of a batch. `refused` maps a reason, fit for the sender to read, to a count of samples or lines.
 
     `retryable` is true when at least one refusal may pass later (an active-series limit), false when the
     same data would be refused again (a label that is too long). `limit` is the first limit's name.
@@ -33,6 +34,7 @@ class Receipt:
     samples: int = 0
     histograms: int = 0
     exemplars: int = 0
+    lines: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     retryable: bool = False
     limit: str | None = None
@@ -61,6 +63,14 @@ class Sink(Protocol):
         stay unchanged until the call returns. Raises LimitExceededError or UnavailableError when nothing of
         the batch was taken; a partial refusal is told in the receipt, and the rest is durable.
         """
+        ...
+
+
+class LogSink(Protocol):
+    """Takes lines; what `Sink` says of buffers, threads, durability and failure holds here too."""
+
+    def write_logs(self, batch: LogBatch) -> Receipt:
+        """Return when all that was not refused is durable; `lines` of the receipt says how many."""
         ...
 
 
@@ -162,4 +172,79 @@ class Reader(Protocol):
 
     def metadata(self, tenant: str) -> dict[str, list[MetricMetadata]]:
         """All known metadata by metric family."""
+        ...
+
+
+class Following(Protocol):
+    """Lines as they are committed. Close it when done; whoever is slow loses lines, and is told how many."""
+
+    def next(self, timeout_s: float) -> tuple[list[LogRows], int]:
+        """What was committed since the last call, and how many lines were dropped; waits for at most `timeout_s`."""
+        ...
+
+    def selection(self) -> Selection:
+        """What the rows' `stream` points into; it only grows."""
+        ...
+
+    def close(self) -> None:
+        """Stop following."""
+        ...
+
+
+class LogReader(Protocol):
+    """Gives logs back. Times are nanoseconds, ranges half-open: start_ns <= ts < end_ns.
+
+    Whatever a `LogSink` has acknowledged is seen by reads that begin afterwards. Results belong to the caller.
+    """
+
+    @property
+    def symbols(self) -> SymbolTable:
+        """The strings behind stream labels' codes."""
+        ...
+
+    def select_streams(self, tenant: str, matchers: Sequence[Matcher], start_ns: int, end_ns: int) -> Selection:
+        """Streams that match all matchers and may have lines in the range (a superset in time is allowed)."""
+        ...
+
+    def label_names(self, tenant: str, matchers: Sequence[Sequence[Matcher]], start_ns: int, end_ns: int) -> list[str]:
+        """Sorted names of stream labels, as `Reader.label_names`."""
+        ...
+
+    def label_values(
+        self, tenant: str, name: str, matchers: Sequence[Sequence[Matcher]], start_ns: int, end_ns: int
+    ) -> list[str]:
+        """Sorted values of one stream label."""
+        ...
+
+    def shape_names(self, shape: int) -> tuple[str, ...]:
+        """The metadata names that a line of this shape has values for, in the values' order."""
+        ...
+
+    def scan_lines(self, selection: Selection, request: LineRequest, budget: ReadBudget) -> Iterator[LogRows]:
+        """All lines of the request in batches of some 100,000, in any order of batches.
+
+        Raises LimitExceededError when the budget's samples (lines here) or bytes are used up.
+        """
+        ...
+
+    def walk_lines(
+        self, selection: Selection, request: LineRequest, budget: ReadBudget, *, backward: bool, batch_lines: int
+    ) -> Iterator[LogRows]:
+        """Lines in order of time: every batch is all of a slice of time behind (`backward`: before) the last one's.
+
+        The first slices hold about `batch_lines` lines, so who needs the newest thousand stops early.
+        """
+        ...
+
+    @property
+    def count_grain_ns(self) -> int:
+        """Width of the buckets of `count_lines`; multiples of it since the epoch are their ends."""
+        ...
+
+    def count_lines(self, selection: Selection, range_ns: tuple[int, int], budget: ReadBudget) -> LineCounts:
+        """Lines in (start, end], exact. Raises ValueError where start or end is no multiple of the grain."""
+        ...
+
+    def follow(self, tenant: str, matchers: Sequence[Matcher]) -> Following:
+        """Lines of matching streams from now on."""
         ...
