@@ -38,9 +38,9 @@ class Level(IntEnum):
 class LogBatch:
     """One request's lines. `stream` points into the batch's own streams.
 
-    `stream_key`, `stream_ref` and `new_labels` are to streams what they are to series in `MetricBatch`, looked up in the
-    `SeriesIndex` of streams. A sink that refuses some lines MUST drop their rows (`take`); the sink that owns a batch may
-    change it in place. Values are UTF-8: decoders replace what is not.
+    `stream_key`, `stream_ref` and `new_labels` are to streams what they are to series in `MetricBatch`, looked up in
+    the `SeriesIndex` of streams. A sink that refuses some lines MUST drop their rows (`take`); the sink that owns a
+    batch may change it in place. Values are UTF-8: decoders replace what is not.
     """
 
     stream_key: NDArray[np.uint64]  # [n_streams]
@@ -129,8 +129,8 @@ class LineColumns:
 class LineRequest:
     """What lines are wanted: start_ns <= ts < end_ns.
 
-    `needles` are texts of which every wanted line has all (`absent`: none); they are hints: a reader MAY leave out lines
-    that break them, and the caller filters again.
+    `needles` are texts of which every wanted line has all (`absent`: none); they are hints: a reader MAY leave out
+    lines that break them, and the caller filters again.
     """
 
     start_ns: int
