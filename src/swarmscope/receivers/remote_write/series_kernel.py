@@ -13,15 +13,14 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.receivers.wire.field_walk import skip_value, take_length, varint_fault
 from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
 from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u64, put_cell
-from swarmscope.receivers.wire.scan_kernel import BAD_TAG, BEYOND_PARENT, GROUP, OVERLONG, TRUNCATED, WRONG_WIRE_TYPE
-from swarmscope.receivers.wire.varint import OVERLONG_VARINT, read_varint
+from swarmscope.receivers.wire.scan_kernel import TRUNCATED, WRONG_WIRE_TYPE
+from swarmscope.receivers.wire.varint import read_varint
 
 # Places of a fault, in the order of `series_scan.PLACES`.
 IN_REQUEST, IN_SERIES, IN_SAMPLE, IN_METADATA = range(4)
-
-_VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
 class SampleArrays(NamedTuple):
@@ -95,41 +94,6 @@ def count_one(walk: Walk, which: Int) -> Int:
     before = get_cell(walk.counts, which)
     put_cell(walk.counts, which, before + 1)
     return before
-
-
-@njit(nogil=True, cache=True, forceinline=True)
-def varint_fault(position: Int) -> Int:
-    """The fault behind a negative position of `read_varint`."""
-    return OVERLONG if position == OVERLONG_VARINT else TRUNCATED
-
-
-@njit(nogil=True, cache=True, forceinline=True)
-def take_length(base: Int, position: Int, end: Int) -> tuple[Int, Int, Int]:
-    """Start and end of a length-delimited value at `position`, and a fault (0: none)."""
-    length, start = read_varint(base, position, end)
-    if start < 0:
-        return 0, 0, varint_fault(start)
-    if length > uint64(end - start):
-        return 0, 0, BEYOND_PARENT
-    return start, start + np.int64(length), 0
-
-
-@njit(nogil=True, cache=True)
-def skip_value(base: Int, tag: Int, position: Int, end: Int) -> tuple[Int, Int]:
-    """The position behind a value of no interest, and a fault (0: none)."""
-    wire = tag & 7
-    if wire == 3 or wire == 4:
-        return 0, GROUP
-    if tag < 8 or tag >= 1 << 32 or wire > 5:
-        return 0, BAD_TAG
-    if wire == _VARINT:
-        _, after = read_varint(base, position, end)
-        return after, varint_fault(after) if after < 0 else 0
-    if wire == _DELIMITED:
-        _, after, fault = take_length(base, position, end)
-        return after, fault
-    after = position + (8 if wire == _FIXED64 else 4)
-    return after, TRUNCATED if after > end else 0
 
 
 @njit(nogil=True, cache=True, forceinline=True)

@@ -23,12 +23,10 @@ from swarmscope.receivers.remote_write.series_kernel import (
     Walk,
     count_one,
     note_fault,
-    skip_value,
     store_sample,
-    take_length,
     to_walk,
-    varint_fault,
 )
+from swarmscope.receivers.wire.field_walk import skip_value, take_length, varint_fault
 from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
 from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.wire.scan_kernel import BAD_TAG, WRONG_WIRE_TYPE

@@ -1,4 +1,7 @@
-"""Is it UTF-8? Well-formed sequences: table 3-7 of the Unicode standard, no surrogates, no overlong forms."""
+"""Is it UTF-8, and what to put in place of what is not.
+
+Well-formed sequences: table 3-7 of the Unicode standard, no surrogates, no overlong forms.
+"""
 
 from __future__ import annotations
 
@@ -72,3 +75,46 @@ def invalid_utf8(column: Utf8Column) -> NDArray[np.bool_]:
         column.buffer, np.ascontiguousarray(column.start), np.ascontiguousarray(column.length)
     )
     return invalid
+
+
+@njit(nogil=True, cache=True)
+def _repaired_into(base: Int, span: tuple[Int, Int], target: NDArray[np.uint8], at: Int) -> Int:
+    """Write the repaired text from `target[at]` on; the position behind it. Only measures where `target` is empty."""
+    position = span[0]
+    end = position + span[1]
+    writes = len(target) > 0
+    while position < end:
+        step = _sequence_length(base, position, end - position)
+        if step > 0:
+            if writes:
+                for k in range(step):
+                    target[at + k] = load_u8(base, position + k)
+            at += step
+            position += step
+            continue
+        if writes:
+            target[at], target[at + 1], target[at + 2] = 0xEF, 0xBF, 0xBD
+        at += 3
+        position += 1
+        while position < end and _sequence_length(base, position, end - position) == 0:
+            position += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def repair_spans(
+    buffer: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Copies of n byte ranges in which each run of bytes that are not UTF-8 is one U+FFFD: buffer, starts, lengths."""
+    base = address_of(buffer)
+    starts, lengths = np.empty(len(start), np.int64), np.empty(len(start), np.int64)
+    total = 0
+    nothing = np.empty(0, np.uint8)
+    for index in range(len(start)):
+        starts[index] = total
+        total = _repaired_into(base, (start[index], length[index]), nothing, total)
+        lengths[index] = total - starts[index]
+    repaired = np.empty(total, np.uint8)
+    for index in range(len(start)):
+        _repaired_into(base, (start[index], length[index]), repaired, starts[index])
+    return repaired, starts, lengths
