@@ -1,0 +1,1 @@
+"""LogQL evaluation with Loki 3's semantics, in columns."""
