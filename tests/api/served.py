@@ -19,15 +19,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from swarmscope.api.application import create_app
-from swarmscope.api.engine import QueryAnswer, QueryOptions
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord
-from swarmscope.app.promql_bridge import BridgedEngine
 from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
 from swarmscope.model.errors import LimitExceededError, UnavailableError
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns, Selection
-from swarmscope.query.promql import PromqlEngine
+from swarmscope.query.promql import EngineSettings, PromqlEngine, QueryRequest, QueryResult
 
 NOW_MS = 1_700_000_000_000
 
@@ -152,27 +150,24 @@ class MemoryReader:
         return self.families
 
 
-class WatchedEngine:
+class WatchedEngine(PromqlEngine):
     """The real engine, watched; the query `spin` works until it is told to stop."""
 
-    def __init__(self, reader: MemoryReader) -> None:
-        self.engine = BridgedEngine(PromqlEngine(reader))
+    def __init__(self, reader: MemoryReader, settings: EngineSettings) -> None:
+        super().__init__(reader, settings)
         self.ended: list[str] = []
-        self.asked: list[QueryOptions] = []
+        self.asked: list[QueryRequest] = []
 
-    def query_instant(self, text: str, time_ms: int, options: QueryOptions) -> QueryAnswer:
-        self.asked.append(options)
-        if text == "spin":
-            self._spin(options)
-        return self.engine.query_instant(text, time_ms, options)
+    def query_instant(self, request: QueryRequest) -> QueryResult:
+        self.asked.append(request)
+        if request.text == "spin":
+            self._spin(request)
+        return super().query_instant(request)
 
-    def query_range(self, text: str, start_ms: int, end_ms: int, step_ms: int, options: QueryOptions) -> QueryAnswer:
-        return self.engine.query_range(text, start_ms, end_ms, step_ms, options)
-
-    def _spin(self, options: QueryOptions) -> None:
+    def _spin(self, request: QueryRequest) -> None:
         try:
             while True:
-                options.cancellation.check()
+                request.cancellation.check()
                 time.sleep(0.005)
         except Exception as error:
             self.ended.append(type(error).__name__)
@@ -244,11 +239,18 @@ class Served:
     admin: Admin
 
 
-def serve(reader: MemoryReader, *, admin: bool = False, targets: bool = True, **settings: Any) -> Served:
+def serve(
+    reader: MemoryReader,
+    *,
+    admin: bool = False,
+    targets: bool = True,
+    engine_settings: EngineSettings | None = None,
+    **settings: Any,
+) -> Served:
     pool = ThreadPoolExecutor(4)
     records: list[RequestRecord] = []
     ready = [True]
-    engine = WatchedEngine(reader)
+    engine = WatchedEngine(reader, engine_settings or EngineSettings())
     administration = Admin()
 
     async def run(work: Callable[[], Any]) -> Any:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from swarmscope.model.contracts import MetricMetadata
 from swarmscope.model.staleness import STALE_NAN
+from swarmscope.query.promql import EngineSettings
 from tests.api.served import NOW_MS, MemoryReader, Served, listening, refusals, serve
 
 P = "/prometheus/api/v1"
@@ -167,13 +168,17 @@ def test_a_fault_of_ours_is_in_the_log(
 
 
 def test_samples_limit(served: Served) -> None:
-    client = TestClient(serve(served.reader, max_samples=1).app)
+    client = TestClient(serve(served.reader, engine_settings=EngineSettings(max_samples=1)).app)
     assert error(client, "/query", query="up")[:2] == (422, "execution")
 
 
 def test_response_limit(served: Served) -> None:
     client = TestClient(serve(served.reader, max_response_bytes=50).app)
-    assert error(client, "/query", query="up") == (422, "execution", "the answer is larger than 50 bytes")
+    assert error(client, "/query", query="up") == (
+        422,
+        "execution",
+        "the answer is larger than 50 bytes (query.max_response_bytes)",
+    )
     assert client.get(P + "/query", params={"query": "1"}).status_code == 200
 
 
@@ -353,6 +358,26 @@ def test_lookback_reaches_the_engine(client: TestClient, served: Served) -> None
     client.get(P + "/query", params={"query": "up", "lookback_delta": "90s"})
     client.get(P + "/query", params={"query": "up"})
     assert [options.lookback_ms for options in served.engine.asked] == [90_000, 300_000]
+
+
+def test_explain_says_what_would_be_read(client: TestClient) -> None:
+    at = {"query": "sum(rate(up[5m]))", "start": "1700000000", "end": "1700000600", "step": "60"}
+    told = client.get(P + "/explain", params=at).json()["data"]
+    assert (told["query"], told["type"], told["steps"]) == ("sum(rate(up[5m]))", "vector", 11)
+    # A window is open at its start: the first one begins a millisecond after 1700000000 s - 5 min.
+    (fetch,) = told["fetches"]
+    assert (fetch["start_ms"], fetch["end_ms"], fetch["source"]) == (1_699_999_700_001, 1_700_000_600_000, "samples")
+    assert client.get(P + "/explain", params={"query": "up", "time": "1700000000"}).json()["data"]["steps"] == 1
+    assert error(client, "/explain", query="sum(")[:2] == (400, "bad_data")
+
+
+def test_points_limit_is_the_engine_s(served: Served) -> None:
+    client = TestClient(serve(served.reader, engine_settings=EngineSettings(max_points=10)).app)
+    asked = {"query": "up", "start": "0", "step": "1"}
+    assert client.get(P + "/query_range", params={**asked, "end": "10"}).status_code == 200
+    status, kind, text = error(client, "/query_range", **asked, end="11")
+    assert (status, kind) == (400, "bad_data")
+    assert text.startswith("exceeded maximum resolution of 10 points per timeseries.")
 
 
 def test_compression(served: Served) -> None:

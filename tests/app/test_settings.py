@@ -2,9 +2,16 @@ import json
 
 import pytest
 
+from swarmscope import __version__
+from swarmscope.api.parts import ApiSettings
 from swarmscope.app.durations import Duration
-from swarmscope.app.settings import SettingsError, load_settings
+from swarmscope.app.settings import Settings, SettingsError, load_settings
 from swarmscope.app.settings.fields import is_loopback
+from swarmscope.app.stages.reading import to_api_settings, to_engine_settings
+from swarmscope.app.stages.storage import to_store_settings
+from swarmscope.query.settings import EngineSettings
+from swarmscope.store.embedded.commit import CommitSettings
+from swarmscope.store.embedded.store import StoreSettings
 
 DAY_MS = 86_400_000
 ISSUE_DOCUMENT = {
@@ -202,3 +209,25 @@ def test_settings_cannot_be_changed():
 
 def test_tokens_do_not_show_when_printed():
     assert "hush" not in repr(load_settings({"auth": {"tokens": ["hush"]}}, environ={}))
+
+
+def test_packages_and_settings_have_the_same_defaults(tmp_path):
+    settings = Settings(data=tmp_path)
+    assert to_engine_settings(settings) == EngineSettings()
+    assert to_api_settings(settings) == ApiSettings(version=__version__)
+    storage = settings.storage
+    commit = CommitSettings(max_generation_rows=storage.flush_samples, retention_ms=settings.retention.metrics.ms)
+    assert to_store_settings(settings) == StoreSettings(tmp_path, commit=commit)
+
+
+def test_query_settings_reach_what_they_set(tmp_path):
+    query = {
+        "rollups": "never", "subquery_step": "30s", "max_points": 10, "max_label_cells": 11, "max_label_characters": 12,
+        "max_response_bytes": "2KiB",
+    }  # fmt: skip
+    settings = Settings(data=tmp_path, query=query)
+    engine = to_engine_settings(settings)
+    assert (engine.rollups, engine.subquery_step_ms, engine.max_points) == ("never", 30_000, 10)
+    assert engine.max_label_characters == 12
+    assert to_api_settings(settings).max_response_bytes == 2048
+    assert to_store_settings(settings).max_label_cells == 11

@@ -64,7 +64,7 @@ def to_api_error(error: Exception) -> ApiError:
 def _told(error: SwarmscopeError) -> str:
     """The error's text, and the setting where its limit was hit: it is what the reader may want to change."""
     text = str(error)
-    if isinstance(error, LimitExceededError) and error.limit.startswith("limits.") and error.limit not in text:
+    if isinstance(error, LimitExceededError) and "." in error.limit and error.limit not in text:
         return f"{text} ({error.limit})"
     return text
 

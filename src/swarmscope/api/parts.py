@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
-from swarmscope.api.engine import PromqlEngine
 from swarmscope.api.work import QueryQueue, Runner
 from swarmscope.model.contracts import Clock, Reader
 from swarmscope.model.matchers import Matcher
+from swarmscope.query.promql import PromqlEngine
 
 
 class MetricAdmin(Protocol):
@@ -84,15 +84,12 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Limits of the read path."""
+    """Limits of the read path beside those of the engine."""
 
     prefix: str = "/prometheus"
     query_timeout_s: float = 120.0
     max_concurrent_queries: int = 20
-    max_samples: int = 50_000_000
-    max_points_per_series: int = 11_000
     max_response_bytes: int = 1 << 30  # of a query's answer, before compression
-    lookback_ms: int = 300_000
     remote_read_frame_bytes: int = 1 << 20
     version: str = "0.1.0"
     cors_origin: str = ".*"  # RE2, matched whole

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from swarmscope.model.staleness import STALE_NAN
 from swarmscope.query.promql import EngineSettings, PromqlEngine, QueryRequest
 from swarmscope.query.promql.engine import labels_as_text
-from swarmscope.query.promql.rollup_rules import RollupUse
+from swarmscope.query.settings import RollupUse
 from swarmscope.schema.rollups import ROLLUP_1H, ROLLUP_5M
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 from tests.store.embedded.conftest import SystemClock, batch_of

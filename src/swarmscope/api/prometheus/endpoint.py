@@ -20,6 +20,7 @@ from swarmscope.api.work import QueryQueue
 from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
 from swarmscope.model.errors import QuerySyntaxError, UnsupportedQueryError
 from swarmscope.model.matchers import Matcher
+from swarmscope.query.promql import EngineSettings
 
 Answering = Callable[["Exchange"], Awaitable[Response]]
 
@@ -32,6 +33,11 @@ class ReadPath:
         self.settings = parts.settings
         self.queue = parts.queue or QueryQueue(parts.run, parts.settings.max_concurrent_queries)
         self.label_texts = LabelTexts()
+
+    @property
+    def engine_settings(self) -> EngineSettings:
+        """Limits and defaults of the engine, which hold for all that is read."""
+        return self.parts.engine.settings
 
     def now_ms(self) -> int:
         """The clock, in milliseconds."""
@@ -86,13 +92,13 @@ class Exchange:
         """`lookback_delta`, or the setting."""
         text = self.parameters.text("lookback_delta")
         if not text:
-            return self.path.settings.lookback_ms
+            return self.path.engine_settings.lookback_ms
         try:
             lookback_ms = round(parse_duration_ms(text))
         except ValueError as error:
             raise ApiError("bad_data", f"error parsing lookback delta duration: {error}") from None
         # As in Prometheus, nothing at all means the default.
-        return lookback_ms if lookback_ms > 0 else self.path.settings.lookback_ms
+        return lookback_ms if lookback_ms > 0 else self.path.engine_settings.lookback_ms
 
     def matchers(self, selectors: Sequence[str]) -> list[Sequence[Matcher]]:
         """The matcher lists of `match[]` parameters."""

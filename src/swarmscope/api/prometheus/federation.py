@@ -74,9 +74,9 @@ def _newest_lines(
     """The metric's name and the line's left part, to its right part."""
     reader, settings = path.parts.reader, path.settings
     now_ms = path.now_ms()
-    start_ms = now_ms - settings.lookback_ms + 1
+    start_ms = now_ms - path.engine_settings.lookback_ms + 1
     selection = reader.select_series(tenant, matchers, start_ms, now_ms)
-    samples = reader.read_samples(selection, start_ms, now_ms, ReadBudget(deadline, settings.max_samples))
+    samples = reader.read_samples(selection, start_ms, now_ms, ReadBudget(deadline, path.engine_settings.max_samples))
     filled = np.flatnonzero(np.diff(samples.offsets) > 0)
     newest = samples.offsets[filled + 1] - 1
     alive = ~is_stale(np.ascontiguousarray(samples.value[newest]))

@@ -1,4 +1,4 @@
-"""/query, /query_range, /query_exemplars, /format_query, /parse_query.
+"""/query, /query_range, /query_exemplars, /format_query, /parse_query, and our own /explain.
 
 Manual: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -15,19 +15,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import JSON_TYPE, accepts_gzip, envelope, success, to_answer
-from swarmscope.api.engine import QueryAnswer, QueryOptions
+from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import ApiError
 from swarmscope.api.number_text import double_text, timestamp_text
 from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS
 from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
 from swarmscope.api.prometheus.expressions import selector_matchers
 from swarmscope.api.prometheus.label_sets import label_dicts
-from swarmscope.api.prometheus.result_json import Rendering, result_chunks
+from swarmscope.api.prometheus.result_json import Rendering, result_chunks, stats_of
 from swarmscope.lang.promql import ValueType, parse_promql, to_ast_json, to_pretty, value_type
-from swarmscope.model.errors import QuerySyntaxError
-from swarmscope.model.metrics import HistogramColumns
-from swarmscope.model.series import LabelFrame, SampleColumns
-from swarmscope.query.histograms.rows import from_columns, take_rows, to_columns
+from swarmscope.model.errors import LimitExceededError, QuerySyntaxError
+from swarmscope.model.series import LabelFrame
+from swarmscope.query.promql import QueryRequest, QueryResult
 
 TRUNCATED = "results truncated due to limit"
 _BOTH = ("GET", "POST")
@@ -41,15 +40,15 @@ def query_routes(path: ReadPath) -> list[BaseRoute]:
         path.route("/query_exemplars", _query_exemplars, _BOTH),
         path.route("/format_query", _format_query, _BOTH),
         path.route("/parse_query", _parse_query, _BOTH),
+        path.route("/explain", _explain, _BOTH),
     ]
 
 
 async def _query(exchange: Exchange) -> Response:
     limit = exchange.parameters.limit()
     time_ms = exchange.parameters.time_ms("time", exchange.path.now_ms())
-    text = exchange.parameters.text("query")
     engine = exchange.path.parts.engine
-    return await _evaluate(exchange, limit, lambda options: engine.query_instant(text, time_ms, options))
+    return await _evaluate(exchange, limit, engine.query_instant, (time_ms, time_ms, 1))
 
 
 async def _query_range(exchange: Exchange) -> Response:
@@ -62,20 +61,13 @@ async def _query_range(exchange: Exchange) -> Response:
     if step_ms <= 0:
         reason = "zero or negative query resolution step widths are not accepted. Try a positive integer"
         raise ApiError("bad_data", f'invalid parameter "step": {reason}')
-    points = exchange.path.settings.max_points_per_series
-    # Prometheus compares the whole quotient, so a range of exactly `points` steps passes.
-    if (end_ms - start_ms) // step_ms > points:
-        raise ApiError(
-            "bad_data",
-            f"exceeded maximum resolution of {points:,} points per timeseries. "
-            "Try decreasing the query resolution (?step=XX)",
-        )
-    text = parameters.text("query")
-    _refuse_other_than_vectors(text)
     engine = exchange.path.parts.engine
-    return await _evaluate(
-        exchange, limit, lambda options: engine.query_range(text, start_ms, end_ms, step_ms, options)
-    )
+    try:
+        engine.check_points(start_ms, end_ms, step_ms)
+    except LimitExceededError as error:
+        raise ApiError("bad_data", str(error)) from None
+    _refuse_other_than_vectors(parameters.text("query"))
+    return await _evaluate(exchange, limit, engine.query_range, (start_ms, end_ms, step_ms))
 
 
 def _refuse_other_than_vectors(text: str) -> None:
@@ -92,52 +84,54 @@ def _refuse_other_than_vectors(text: str) -> None:
         )
 
 
-async def _evaluate(exchange: Exchange, limit: int, run: Callable[[QueryOptions], QueryAnswer]) -> Response:
+def _to_request(exchange: Exchange, times_ms: tuple[int, int, int], deadline: Deadline) -> QueryRequest:
+    start_ms, end_ms, step_ms = times_ms
+    return QueryRequest(
+        text=exchange.parameters.text("query"),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        step_ms=step_ms,
+        tenant=exchange.parameters.tenant,
+        lookback_ms=exchange.lookback_ms(),
+        cancellation=deadline,
+    )
+
+
+async def _evaluate(
+    exchange: Exchange, limit: int, run: Callable[[QueryRequest], QueryResult], times_ms: tuple[int, int, int]
+) -> Response:
     path = exchange.path
     deadline = exchange.deadline()
-    lookback_ms = exchange.lookback_ms()
-    options = QueryOptions(exchange.parameters.tenant, deadline, path.settings.max_samples, lookback_ms)
+    query = _to_request(exchange, times_ms, deadline)
     with_stats = bool(exchange.parameters.text("stats"))
     gzip = accepts_gzip(exchange.request)
 
     def work() -> Response:
         try:
-            answer = run(options)
+            result = run(query)
         except QuerySyntaxError as error:
             raise ApiError("bad_data", f'invalid parameter "query": {error}') from None
-        answer, warnings = _limited(answer, limit)
-        if not with_stats:
-            answer = replace(answer, stats={})
+        result, warnings = _limited(result, limit)
         max_bytes = path.settings.max_response_bytes
         rendering = Rendering(path.parts.reader.symbols, path.label_texts, deadline.check, max_bytes)
-        data = result_chunks(answer, rendering)
-        return to_answer(envelope(data, [*answer.warnings, *warnings], answer.infos), JSON_TYPE, gzip=gzip)
+        data = result_chunks(result, rendering, stats_of(result.stats) if with_stats else None)
+        return to_answer(envelope(data, [*result.warnings, *warnings], result.infos), JSON_TYPE, gzip=gzip)
 
     return await path.queue.run(exchange.request, deadline, work)
 
 
-def _limited(answer: QueryAnswer, limit: int) -> tuple[QueryAnswer, list[str]]:
+def _limited(result: QueryResult, limit: int) -> tuple[QueryResult, list[str]]:
     """The first `limit` series."""
-    if not limit or answer.labels is None or answer.labels.n_series <= limit:
-        return answer, []
-    samples = answer.samples
-    if samples is not None:
-        samples = SampleColumns(samples.offsets[: limit + 1], samples.ts_ms, samples.value)
+    if not limit or result.labels.n_series <= limit:
+        return result, []
+    histograms = result.histograms
     return replace(
-        answer,
-        labels=LabelFrame(answer.labels.names, answer.labels.codes[:, :limit]),
-        values=None if answer.values is None else answer.values[:limit],
-        present=None if answer.present is None else answer.present[:limit],
-        samples=samples,
-        histograms=None if answer.histograms is None else _first_series(answer.histograms, limit),
+        result,
+        labels=LabelFrame(result.labels.names, result.labels.codes[:, :limit]),
+        values=result.values[:limit],
+        present=result.present[:limit],
+        histograms=None if histograms is None else histograms._replace(cells=histograms.cells[:limit]),
     ), [TRUNCATED]
-
-
-def _first_series(histograms: HistogramColumns, limit: int) -> HistogramColumns:
-    """The histograms of the first series; rows are sorted by series, so they are the first rows."""
-    kept = np.arange(int(np.searchsorted(histograms.series, limit)))
-    rows = take_rows(from_columns(histograms), kept)
-    return to_columns(rows, histograms.series[kept], histograms.ts_ms[kept])
 
 
 async def _query_exemplars(exchange: Exchange) -> Response:
@@ -193,3 +187,19 @@ async def _parse_query(exchange: Exchange) -> Response:
         return success(to_ast_json(parse_promql(exchange.parameters.text("query"))))
     except QuerySyntaxError as error:
         raise ApiError("bad_data", f'invalid parameter "query": {error}') from None
+
+
+async def _explain(exchange: Exchange) -> Response:
+    """What a query would read, and why from there: with `start`, `end` and `step` as a range, else at `time`."""
+    parameters = exchange.parameters
+    if parameters.text("start"):
+        step_ms = max(1, math.floor(parameters.duration_ms("step")))
+        times_ms = parameters.time_ms("start"), parameters.time_ms("end"), step_ms
+    else:
+        time_ms = parameters.time_ms("time", exchange.path.now_ms())
+        times_ms = time_ms, time_ms, 1
+    deadline = exchange.deadline()
+    query = _to_request(exchange, times_ms, deadline)
+    return await exchange.path.queue.run(
+        exchange.request, deadline, lambda: success(exchange.path.parts.engine.explain(query))
+    )

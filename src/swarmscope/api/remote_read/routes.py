@@ -51,7 +51,7 @@ async def _answer(path: ReadPath, request: Request, tenant: str) -> Response:
     asked = decode_read_request(await _read_body(request))
     source = ReadSource(path.parts.reader, tenant, path.settings.external_labels)
     deadline = Deadline(path.settings.query_timeout_s)
-    budget = ReadBudget(deadline, path.settings.max_samples)
+    budget = ReadBudget(deadline, path.engine_settings.max_samples)
     if not asked.streamed:
         body = await path.queue.run(request, deadline, lambda: sampled_answer(source, asked.queries, budget))
         return ChunkedAnswer([body], 200, _SAMPLED_HEADERS)

@@ -4,10 +4,35 @@ from __future__ import annotations
 
 from pydantic import ByteSize, Field
 
-from swarmscope.app.durations import parse_duration
+from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
+from swarmscope.query.settings import EngineSettings, RollupUse
 
 _MIB = 1024 * 1024
+
+
+class QuerySettings(Section):
+    """How queries are evaluated, and how large their answers may be."""
+
+    rollups: RollupUse = Field(
+        default=EngineSettings.rollups,
+        description="When down-sampled buckets answer a query: where they save work, wherever they can, or never.",
+    )
+    subquery_step: PositiveLength = Field(
+        default=Duration(EngineSettings.subquery_step_ms), description="Step of a subquery that names none."
+    )
+    max_points: Count = Field(
+        default=EngineSettings.max_points, description="Steps of a range query; more are refused."
+    )
+    max_label_cells: Count = Field(
+        default=268_435_456, description="Series that one selector may choose, times their different label names."
+    )
+    max_label_characters: Count = Field(
+        default=EngineSettings.max_label_characters, description="Text of labels that one query may make itself."
+    )
+    max_response_bytes: Size = Field(
+        default=ByteSize(1024 * _MIB), description="A query's answer before it is compressed."
+    )
 
 
 class SeriesLimits(Section):
@@ -44,10 +69,11 @@ class LimitSettings(SeriesLimits):
         default=5_000_000, description="Samples taken in and not yet durable; more are answered 429 with a retry hint."
     )
     max_query_samples: Count = Field(
-        default=50_000_000, description="Samples that one query may hold in memory at once."
+        default=EngineSettings.max_samples, description="Samples that one query may hold in memory at once."
     )
     max_query_memory: Size = Field(
-        default=ByteSize(2048 * _MIB), description="Memory of a query's matrices together; also of a statement."
+        default=ByteSize(EngineSettings.max_bytes),
+        description="Memory of a query's matrices together; also of a statement.",
     )
     query_timeout: PositiveLength = Field(default=parse_duration("2m"), description="After this time a query is ended.")
     max_concurrent_queries: Count = Field(

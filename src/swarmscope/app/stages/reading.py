@@ -12,7 +12,6 @@ from swarmscope import __version__
 from swarmscope.api.application import create_app
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
 from swarmscope.api.work import QueryQueue
-from swarmscope.app.promql_bridge import BridgedEngine
 from swarmscope.app.settings import Settings
 from swarmscope.app.status import ProgramStatus
 from swarmscope.app.workers import WorkerPool
@@ -28,10 +27,22 @@ def to_api_settings(settings: Settings) -> ApiSettings:
     return ApiSettings(
         query_timeout_s=settings.limits.query_timeout.seconds,
         max_concurrent_queries=settings.limits.max_concurrent_queries,
-        max_samples=settings.limits.max_query_samples,
-        lookback_ms=settings.api.lookback_delta.ms,
+        max_response_bytes=int(settings.query.max_response_bytes),
         version=__version__,
         cors_origin=settings.api.cors_origin,
+    )
+
+
+def to_engine_settings(settings: Settings) -> EngineSettings:
+    """What the engine is told."""
+    return EngineSettings(
+        lookback_ms=settings.api.lookback_delta.ms,
+        subquery_step_ms=settings.query.subquery_step.ms,
+        max_samples=settings.limits.max_query_samples,
+        max_bytes=int(settings.limits.max_query_memory),
+        max_points=settings.query.max_points,
+        max_label_characters=settings.query.max_label_characters,
+        rollups=settings.query.rollups,
     )
 
 
@@ -39,13 +50,8 @@ def make_api_parts(
     settings: Settings, store: EmbeddedStore, clock: Clock, workers: WorkerPool, targets: TargetSource
 ) -> ApiParts:
     """Everything the API works with, without routes of other packages."""
-    engine_settings = EngineSettings(
-        lookback_ms=settings.api.lookback_delta.ms,
-        max_samples=settings.limits.max_query_samples,
-        max_bytes=int(settings.limits.max_query_memory),
-    )
     return ApiParts(
-        engine=BridgedEngine(PromqlEngine(store.reader, engine_settings)),
+        engine=PromqlEngine(store.reader, to_engine_settings(settings)),
         reader=store.reader,
         clock=clock,
         run=workers.run,

@@ -23,6 +23,7 @@ def to_store_settings(settings: Settings) -> StoreSettings:
         max_cached_rows=storage.cached_samples,
         metrics_retention_s=retention.ms // _MS_PER_S if retention.ms else None,
         read_connections=storage.readers,
+        max_label_cells=settings.query.max_label_cells,
         commit=CommitSettings(
             max_generation_rows=storage.flush_samples,
             max_generation_age_s=storage.flush_after.seconds,

@@ -15,24 +15,20 @@ from swarmscope.lang.promql.nodes import MatrixSelector, Subquery, walk, without
 from swarmscope.model.contracts import Cancellation, ReadBudget, Reader
 from swarmscope.model.errors import LimitExceededError, QueryFailedError
 from swarmscope.model.labels import DEFAULT_TENANT
-from swarmscope.model.matchers import Matcher
 from swarmscope.model.series import LabelFrame
 from swarmscope.query.histograms.rows import HistogramMatrix
 from swarmscope.query.promql.annotations import Annotations
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.evaluate import evaluate
-from swarmscope.query.promql.fetch import Fetches, selectors_of
+from swarmscope.query.promql.fetch import Fetches
 from swarmscope.query.promql.frames import Frame, Scalars, Steps, Text, Value
 from swarmscope.query.promql.label_columns import label_set_text, no_labels, sorted_order
 from swarmscope.query.promql.lookups import lookups_of
 from swarmscope.query.promql.matrix_answer import run_matrix
-from swarmscope.query.promql.rollup_rules import RollupUse
 from swarmscope.query.promql.same_labels import merge_same_labels
 from swarmscope.query.promql.selectors import take_rows_of
 from swarmscope.query.promql.symbols import QuerySymbols
-
-# Prometheus' own bound: enough for 60 s steps over a week or 1 h steps over a year.
-MAX_POINTS_PER_SERIES = 11_000
+from swarmscope.query.settings import EngineSettings
 
 
 class _NeverCancelled:
@@ -42,18 +38,6 @@ class _NeverCancelled:
 
     def check(self) -> None:
         """Never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """Limits and defaults of the engine; which of them an operator may set, `app` decides."""
-
-    lookback_ms: int = 300_000
-    subquery_step_ms: int = 60_000  # Prometheus' default evaluation interval
-    max_samples: int = 50_000_000
-    max_bytes: int = 1 << 30
-    max_points: int = MAX_POINTS_PER_SERIES
-    rollups: RollupUse = RollupUse.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +51,6 @@ class QueryRequest:
     tenant: str = DEFAULT_TENANT
     lookback_ms: int | None = None
     cancellation: Cancellation = field(default_factory=_NeverCancelled)
-    max_samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +112,19 @@ class PromqlEngine:
             )
         if request.end_ms < request.start_ms:
             raise QueryFailedError("end timestamp must not be before start time")
-        if (request.end_ms - request.start_ms) // request.step_ms > self._settings.max_points:
+        self.check_points(request.start_ms, request.end_ms, request.step_ms)
+        return self._query(request, Steps.spanning(request.start_ms, request.end_ms, request.step_ms), ranged=True)
+
+    def check_points(self, start_ms: int, end_ms: int, step_ms: int) -> None:
+        """Raise LimitExceededError where a range has too many steps."""
+        points = self._settings.max_points
+        # Prometheus compares the whole quotient, so a range of exactly `points` steps passes.
+        if (end_ms - start_ms) // step_ms > points:
             raise LimitExceededError(
-                f"exceeded maximum resolution of {self._settings.max_points:,} points per timeseries. "
+                f"exceeded maximum resolution of {points:,} points per timeseries. "
                 "Try decreasing the query resolution (?step=XX)",
                 limit="query.max_points",
             )
-        return self._query(request, Steps.spanning(request.start_ms, request.end_ms, request.step_ms), ranged=True)
 
     def explain(self, request: QueryRequest) -> dict[str, object]:
         """What a query would do: its tree in one line, its steps, and what it would fetch."""
@@ -151,28 +140,23 @@ class PromqlEngine:
             "fetches": evaluation.fetches.explain(),
         }
 
-    def selectors(self, text: str) -> list[tuple[Matcher, ...]]:
-        """The distinct selectors of a query: what exemplars are looked up for."""
-        return selectors_of(parse_promql(text))
-
     def _evaluation(self, request: QueryRequest, steps: Steps) -> Evaluation:
         settings = self._settings
-        max_samples = min(request.max_samples or settings.max_samples, settings.max_samples)
         evaluation = Evaluation(
             query=steps,
             bounds=(request.start_ms, request.end_ms),
             lookback_ms=request.lookback_ms or settings.lookback_ms,
             default_step_ms=settings.subquery_step_ms,
-            symbols=QuerySymbols(self._reader.symbols),
+            symbols=QuerySymbols(self._reader.symbols, settings.max_label_characters),
             annotations=Annotations(request.text),
             cancellation=request.cancellation,
-            max_samples=max_samples,
+            max_samples=settings.max_samples,
             max_bytes=settings.max_bytes,
         )
         evaluation.fetches = Fetches(
             self._reader,
             request.tenant,
-            ReadBudget(request.cancellation, max_samples, max_bytes=settings.max_bytes),
+            ReadBudget(request.cancellation, settings.max_samples, max_bytes=settings.max_bytes),
             settings.rollups,
         )
         return evaluation

@@ -16,8 +16,9 @@ from swarmscope.query.histograms.rows import HistogramRows, from_columns, take_r
 from swarmscope.query.promql.frames import HistogramSeries
 from swarmscope.query.promql.lookup_kernels import drop_stale, has_stale
 from swarmscope.query.promql.lookups import Lookup, Matchers
-from swarmscope.query.promql.rollup_rules import EXACT_FUNCTIONS, Candidate, RollupUse, reason_for_samples
+from swarmscope.query.promql.rollup_rules import EXACT_FUNCTIONS, Candidate, reason_for_samples
 from swarmscope.query.promql.rollup_windows import without_empty_buckets
+from swarmscope.query.settings import RollupUse
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from swarmscope.query.promql.rollup_windows import range_function_of_buckets
 from swarmscope.query.promql.same_labels import drop_metric_name
 from swarmscope.query.promql.selectors import lookup_times, without_empty_series
 from swarmscope.query.promql.sliding import Output, Windows
-from swarmscope.query.promql.threads import run_rows
+from swarmscope.query.promql.threads import run_slices
 from swarmscope.query.promql.window_kernels import WindowOp, reduce_windows
 
 RATES = {"delta": RateKind.DELTA, "increase": RateKind.INCREASE, "rate": RateKind.RATE}
@@ -51,6 +51,19 @@ REDUCTIONS = {
     "ts_of_max_over_time": WindowOp.TS_MAX,
     "ts_of_min_over_time": WindowOp.TS_MIN,
 }
+# Functions that look at every sample once or at a window's ends alone, however many windows a sample lies in.
+_LOOKS_ONCE = frozenset(
+    {
+        "count_over_time", "first_over_time", "idelta", "irate", "last_over_time", "max_over_time", "min_over_time",
+        "present_over_time", "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time",
+        "ts_of_min_over_time",
+    }
+)  # fmt: skip
+# What a sample in a window costs, where adding it up costs 1: sorting, two passes, a regression.
+_WEIGHTS = {
+    "deriv": 4, "double_exponential_smoothing": 4, "mad_over_time": 40, "predict_linear": 4, "quantile_over_time": 20,
+    "stddev_over_time": 4, "stdvar_over_time": 4,
+}  # fmt: skip
 _KEEPS_NAME = frozenset({"first_over_time", "last_over_time"})
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 
@@ -114,21 +127,40 @@ def float_windows(
     if function in RATES:
         p0 = np.full(max(1, n_steps), _divisor(function, samples.range_ms))
     windows = Windows(samples.offsets, samples.ts_ms, samples.value, samples.ends_ms, samples.range_ms, p0, p1)
-    out = Output(values, present)
 
-    def work(first: int, past: int) -> None:
-        if function in RATES:
-            rate_windows(int(RATES[function]), windows, out, first, past)
-        else:
-            reduce_windows(int(REDUCTIONS[function]), windows, out, first, past)
+    def work(rows: slice, steps: slice) -> None:
+        _run_kernel(function, _cut(windows, rows, steps), Output(values[rows, steps], present[rows, steps]))
 
-    cells = n_series * n_steps
-    if function not in RATES and n_steps:
-        # What is summed at every step is read once per window that it lies in.
-        spacing_ms = max(1, int(samples.ends_ms[-1] - samples.ends_ms[0]) // max(1, n_steps - 1))
-        cells += len(samples.ts_ms) * min(n_steps, 1 + samples.range_ms // spacing_ms)
-    run_rows(n_series, cells + len(samples.ts_ms), work, evaluation.cancellation.check)
+    run_slices((n_series, n_steps), _cost(function, samples), work, evaluation.cancellation.check)
     return Frame(samples.labels, values, present)
+
+
+def _cut(windows: Windows, rows: slice, steps: slice) -> Windows:
+    """The windows of some series at some steps; `rows` may be many only where `steps` are all."""
+    own = windows._replace(offsets=windows.offsets[rows.start : rows.stop + 1])
+    if steps.stop - steps.start == len(windows.ends):
+        return own
+    return own._replace(ends=windows.ends[steps], p0=windows.p0[steps], p1=windows.p1[steps])
+
+
+def _run_kernel(function: str, windows: Windows, out: Output) -> None:
+    n_series = len(windows.offsets) - 1
+    if function in RATES:
+        rate_windows(int(RATES[function]), windows, out, 0, n_series)
+    else:
+        reduce_windows(int(REDUCTIONS[function]), windows, out, 0, n_series)
+
+
+def _cost(function: str, samples: RangeColumns) -> int:
+    """How many cells' worth of work a range function is."""
+    n_steps = len(samples.ends_ms)
+    cells = samples.labels.n_series * n_steps + len(samples.ts_ms)
+    if function in RATES or function in _LOOKS_ONCE or not n_steps:
+        return cells
+    # What is summed at every step is read once per window that it lies in.
+    spacing_ms = max(1, int(samples.ends_ms[-1] - samples.ends_ms[0]) // max(1, n_steps - 1))
+    read = len(samples.ts_ms) * min(n_steps, 1 + samples.range_ms // spacing_ms)
+    return cells + read * _WEIGHTS.get(function, 1)
 
 
 def _check_parameters(

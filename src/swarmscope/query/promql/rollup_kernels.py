@@ -105,9 +105,9 @@ def _count_of(b: Buckets, lo: int, hi: int) -> float:
 def _value_of(op: int, b: Buckets, lo: int, hi: int) -> float:
     """What needs neither sums nor growth."""
     if op == _MIN:
-        return float(b.minimum[index_of_minimum(b.minimum, lo, hi, False)])
+        return float(b.minimum[index_of_minimum(b.minimum, lo, hi)])
     if op == _MAX:
-        return float(b.maximum[index_of_maximum(b.maximum, lo, hi, False)])
+        return float(b.maximum[index_of_maximum(b.maximum, lo, hi)])
     if op == _COUNT:
         return _count_of(b, lo, hi)
     if op == _LAST:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from swarmscope.model.series import Selection
 from swarmscope.query.promql.lookups import INSTANT, Lookup
+from swarmscope.query.settings import RollupUse
 
 # Functions whose value on a range made of whole buckets follows from the buckets.
 EXACT_FUNCTIONS = frozenset(
@@ -25,14 +25,6 @@ EXACT_FUNCTIONS = frozenset(
 MIN_SPAN_MS = 6 * 3_600_000
 MIN_SAMPLES = 800_000
 _USUAL_INTERVAL_MS = 15_000
-
-
-class RollupUse(StrEnum):
-    """When down-sampled buckets are used."""
-
-    NEVER = "never"
-    AUTO = "auto"
-    ALWAYS = "always"  # wherever the answer is the same, whether it pays or not
 
 
 @dataclass(frozen=True, slots=True)

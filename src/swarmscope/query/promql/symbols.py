@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.series import ABSENT, SymbolTable
+from swarmscope.query.settings import EngineSettings
 
-# Text of labels that one query may make: label_replace() can double a value each time it is nested.
-MAX_OWN_CHARACTERS = 1 << 26
 FIRST_OWN_CODE = 1 << 30  # far above what a catalogue gives out, far below the end of int32
 
 
@@ -21,11 +20,13 @@ class QuerySymbols:
     Belongs to one query; not thread-safe.
     """
 
-    def __init__(self, base: SymbolTable) -> None:
+    def __init__(self, base: SymbolTable, max_own_characters: int = EngineSettings.max_label_characters) -> None:
+        """`max_own_characters`: the text of labels that the query may make."""
         self._base = base
         self._own: dict[str, int] = {}
         self._own_texts: list[str] = []
         self._own_characters = 0
+        self._max_own_characters = max_own_characters
 
     def text(self, code: int) -> str:
         """The string of a code; "" for ABSENT, as PromQL has it."""
@@ -52,9 +53,10 @@ class QuerySymbols:
 
     def refuse_growth(self, n_characters: int) -> None:
         """Raise LimitExceededError where so many characters more are too many: ask before making them."""
-        if self._own_characters + n_characters > MAX_OWN_CHARACTERS:
+        if self._own_characters + n_characters > self._max_own_characters:
             raise LimitExceededError(
-                f"the query makes labels of more than {MAX_OWN_CHARACTERS} characters", limit="max_own_characters"
+                f"the query makes labels of more than {self._max_own_characters} characters",
+                limit="query.max_label_characters",
             )
 
     def codes(self, texts: Sequence[str]) -> NDArray[np.int32]:

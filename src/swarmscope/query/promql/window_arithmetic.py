@@ -188,20 +188,20 @@ def count_resets(v: _Floats, lo: int, hi: int) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def index_of_maximum(v: _Floats, lo: int, hi: int, last_wins: bool) -> int:
-    """Where the largest value is; NaN loses against every number."""
+def index_of_maximum(v: _Floats, lo: int, hi: int) -> int:
+    """Where the largest value is first; NaN loses against every number."""
     best = lo
     for i in range(lo, hi):
-        if v[i] > v[best] or math.isnan(v[best]) or (last_wins and v[i] == v[best]):
+        if v[i] > v[best] or math.isnan(v[best]):
             best = i
     return best
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def index_of_minimum(v: _Floats, lo: int, hi: int, last_wins: bool) -> int:
-    """Where the smallest value is; NaN loses against every number."""
+def index_of_minimum(v: _Floats, lo: int, hi: int) -> int:
+    """Where the smallest value is first; NaN loses against every number."""
     best = lo
     for i in range(lo, hi):
-        if v[i] < v[best] or math.isnan(v[best]) or (last_wins and v[i] == v[best]):
+        if v[i] < v[best] or math.isnan(v[best]):
             best = i
     return best

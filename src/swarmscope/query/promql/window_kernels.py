@@ -18,8 +18,6 @@ from swarmscope.query.promql.window_arithmetic import (
     count_changes,
     count_resets,
     double_smoothing,
-    index_of_maximum,
-    index_of_minimum,
     linear_regression,
     quantile_of_sorted,
     sort_nan_first,
@@ -89,14 +87,10 @@ def _statistic(op: int, v: _Floats, lo: int, hi: int, q: float) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _time_of(op: int, ts: _Times, v: _Floats, lo: int, hi: int) -> float:
+def _time_of(op: int, ts: _Times, lo: int, hi: int) -> float:
     if op == _TS_FIRST:
         return float(ts[lo]) / 1000.0
-    if op == _TS_LAST:
-        return float(ts[hi - 1]) / 1000.0
-    if op == _TS_MAX:
-        return float(ts[index_of_maximum(v, lo, hi, True)]) / 1000.0
-    return float(ts[index_of_minimum(v, lo, hi, True)]) / 1000.0
+    return float(ts[hi - 1]) / 1000.0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -115,16 +109,12 @@ def _trend(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[fl
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: tuple[float, float]) -> float:
-    """The value of a window that has enough samples."""
+    """The value of a window that has enough samples; extremes have a kernel of their own."""
     lo, hi = bounds
     if op == _SUM:
         return window_sum(v, lo, hi)
     if op == _MEAN:
         return window_mean(v, lo, hi)
-    if op == _MIN:
-        return float(v[index_of_minimum(v, lo, hi, False)])
-    if op == _MAX:
-        return float(v[index_of_maximum(v, lo, hi, False)])
     if op == _COUNT:
         return float(hi - lo)
     if op == _LAST:
@@ -139,9 +129,49 @@ def _window_value(op: int, ts: _Times, v: _Floats, bounds: tuple[int, int], p: t
         return count_resets(v, lo, hi)
     if op <= _MAD:
         return _statistic(op, v, lo, hi, p[0])
-    if op <= _TS_MIN:
-        return _time_of(op, ts, v, lo, hi)
+    if op <= _TS_LAST:
+        return _time_of(op, ts, lo, hi)
     return _trend(op, ts, v, bounds, p)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _extremes(op: int, w: Windows, row: tuple[int, int], bounds: tuple[_Times, _Times], out: Output) -> None:
+    """max, min and their times for one series; `row` is (series, its first sample), `bounds` from `slide_windows`.
+
+    A queue holds the samples that may still become a window's best, the best first: every sample enters and leaves
+    it once, however many windows it lies in. NaN loses against every number; of equals the first wins, of their
+    times the last.
+    """
+    i, a = row
+    begins, stops = bounds
+    ts, v = w.ts, w.v
+    values, present = out
+    sign = 1.0 if op in (_MAX, _TS_MAX) else -1.0
+    is_time = op in (_TS_MAX, _TS_MIN)
+    queue = np.empty(w.offsets[i + 1] - a, np.int64)
+    head, tail, seen = 0, 0, a
+    for step in range(len(begins)):
+        lo = a + begins[step]
+        hi = a + stops[step]
+        if hi <= lo:
+            continue
+        if seen < lo:  # windows with gaps between them
+            head, tail, seen = 0, 0, lo
+        for k in range(seen, hi):
+            x = sign * v[k]
+            while tail > head:
+                last = sign * v[queue[tail - 1]]
+                if not (math.isnan(last) or last < x or (is_time and last == x)):
+                    break
+                tail -= 1
+            queue[tail] = k
+            tail += 1
+        seen = hi
+        while queue[head] < lo:
+            head += 1
+        best = queue[head]
+        values[i, step] = float(ts[best]) / 1000.0 if is_time else v[best]
+        present[i, step] = True
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -188,6 +218,9 @@ def reduce_windows(op: int, w: Windows, out: Output, first: int, past: int) -> N
         exact = op in (_SUM, _MEAN) and b > a and _prefix_sums(v, a, b, sums)
         if i == first or not same_times(ts, offsets[i - 1], a, b):
             slide_windows(ts, (a, b), ends, range_ms, (begins, stops))
+        if op in (_MIN, _MAX, _TS_MAX, _TS_MIN):
+            _extremes(op, w, (i, a), (begins, stops), out)
+            continue
         for step in range(len(ends)):
             lo = a + begins[step]
             hi = a + stops[step]

@@ -31,7 +31,7 @@ _MAX_METRICS_BY_COLUMN = 32
 _MAX_CACHED_SELECTIONS = 64
 _MAX_CACHED_CELLS = 8 << 20  # 32 MiB of label codes
 # 1 GiB of label codes: a selection like that comes from label names without end, not from a question.
-_MAX_CELLS = 256 << 20
+MAX_LABEL_CELLS = 256 << 20
 _UNKNOWN_LABEL = -1
 
 
@@ -46,8 +46,9 @@ class _Remembered(NamedTuple):
 class Selector:
     """Evaluates matchers on snapshots. Thread-safe; takes no lock that a writer holds."""
 
-    def __init__(self, symbols: SymbolPool) -> None:
+    def __init__(self, symbols: SymbolPool, max_label_cells: int = MAX_LABEL_CELLS) -> None:
         self._symbols = symbols
+        self._max_label_cells = max_label_cells
         self._compiler = MatcherCompiler(symbols)
         self.columns = ColumnCache()
         self._remembered: OrderedDict[tuple[int, tuple[Matcher, ...]], _Remembered] = OrderedDict()
@@ -83,13 +84,13 @@ class Selector:
         return refs if kept == len(refs) else refs[keep]
 
     def label_frame(self, snapshot: Snapshot, refs: NDArray[np.int64]) -> LabelFrame:
-        """The labels of `refs` [n]; only names that occur. Raises LimitExceededError above 1 GiB of codes."""
+        """The labels of `refs` [n]; only names that occur. Raises LimitExceededError."""
         seen = mark_labels(snapshot.tables, refs, snapshot.n_labels)
         labels = np.flatnonzero(seen)
-        if len(labels) * len(refs) > _MAX_CELLS:
+        if len(labels) * len(refs) > self._max_label_cells:
             raise LimitExceededError(
                 f"the selector chose {len(refs)} series with {len(labels)} different label names; ask for fewer",
-                limit="max_label_cells",
+                limit="query.max_label_cells",
                 too_large=True,
             )
         rows = np.full(snapshot.n_labels, -1, np.int32)

@@ -35,7 +35,7 @@ from swarmscope.store.catalogue.interning import (
 )
 from swarmscope.store.catalogue.keys import WireKeys
 from swarmscope.store.catalogue.removal import relinked, without_buried
-from swarmscope.store.catalogue.selection import Selector
+from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS, Selector
 from swarmscope.store.catalogue.statistics import CatalogueStatistics, series_statistics
 from swarmscope.store.catalogue.symbols import SymbolPool, intern_texts, text_groups, writable
 from swarmscope.store.catalogue.tables import (
@@ -84,7 +84,7 @@ class Catalogue:
     A series counts as active while it had samples within `active_window_ms`.
     """
 
-    def __init__(self, active_window_ms: int = 3_600_000) -> None:
+    def __init__(self, active_window_ms: int = 3_600_000, max_label_cells: int = MAX_LABEL_CELLS) -> None:
         seeds = np.array([secrets.randbits(64) for _ in range(4)], np.uint64)
         self._seed = secrets.randbits(64)
         self._active_window_ms = active_window_ms
@@ -101,7 +101,7 @@ class Catalogue:
         name_code = np.array([self._symbols.add(METRIC_NAME)], np.int32)
         number_labels(self._tables.label_number, self._tables.label_code, self._tables.counts, name_code)  # label 0
         self._publish()
-        self._selector = Selector(self._symbols)
+        self._selector = Selector(self._symbols, max_label_cells)
 
     # -- the way in ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from swarmscope.schema.retention import ttl_statement
 from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCH_LAST_REFRESH, TOUCHED
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES, TIMED_METRIC_TABLES
 from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.flush import Flusher, PartWriter
@@ -46,6 +47,7 @@ class StoreSettings:
     max_cached_rows: int = 8_000_000
     metrics_retention_s: int | None = 90 * 24 * 3600
     read_connections: int = 4
+    max_label_cells: int = MAX_LABEL_CELLS
     commit: CommitSettings = field(default_factory=CommitSettings)
 
 
@@ -80,7 +82,7 @@ class EmbeddedStore:
         run_migrations(self.engine.execute, self._stored_version, self._record_version)
         self._apply_retention()
         self.engine.execute(TOUCH_LAST_REFRESH)
-        self.catalogue = Catalogue()
+        self.catalogue = Catalogue(max_label_cells=settings.max_label_cells)
         self._journal = Journal(settings.folder / "journal", fsync=settings.fsync)
         self._writer = PartWriter(self.engine, self.catalogue)
         self._load()
