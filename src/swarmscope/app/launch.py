@@ -16,7 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from swarmscope import __version__
+from swarmscope.app.allocator import bound_arenas
 from swarmscope.app.checking import EXIT_MISUSED, load_scrape_jobs, show_problems
+from swarmscope.app.code_pages import release_code_pages
+from swarmscope.app.compiling import compile_kernels
 from swarmscope.app.kernel_cache import is_complete, mark_complete, prepare_cache
 from swarmscope.app.ports import PortInUseError, spell_address
 from swarmscope.app.settings import Settings, SettingsError, load_settings
@@ -33,6 +36,7 @@ _LAST_CALL_S = 9.5
 def launch(flags: dict[str, Any], config: Path | None, agent_config: Path | None) -> int:
     """Run the program; the exit code is 0 after a signal, 1 when it cannot run, 2 when the settings are wrong."""
     cache = prepare_cache()
+    bound_arenas()
     refuse_unneeded_imports()
     # The only child process is started with exec at once; gRPC's fork handlers would only write a remark about it.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
@@ -66,19 +70,23 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
     from swarmscope.schema.migrations import NewerSchemaError
     from swarmscope.store.embedded.folder_lock import FolderInUseError
 
-    is_warm = is_complete(cache)
+    def load_kernels() -> None:
+        release_code_pages()
+        warm_up(lambda part: None)
+        mark_complete(cache)
+        release_code_pages()
 
     def show(addresses: Sequence[Listening]) -> None:
         _show_addresses(addresses, settings, Console())
-        if is_warm:
-            # Fast path: all is compiled, so what is left is to load it, which need not keep the first request waiting.
-            threading.Thread(target=warm_up, args=(lambda part: None,), name="warm-up", daemon=True).start()
+        # All is compiled, so what is left is to load it, which need not keep the first request waiting.
+        threading.Thread(target=load_kernels, name="warm-up", daemon=True).start()
 
     listeners = bind_listeners(settings)
-    if not is_warm:
+    if not is_complete(cache):
         with _progress(console) as on_part:
-            warm_up(on_part)
-        mark_complete(cache)
+            if not compile_kernels(on_part):
+                # Slow path: this process then keeps what the compiler leaves behind.
+                warm_up(on_part)
 
     async def main() -> None:
         await Program(settings, jobs, show, last_call).run(listeners)
