@@ -68,7 +68,9 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
     from swarmscope.app.stages.listening import Listening, bind_listeners
     from swarmscope.app.warming import warm_up
     from swarmscope.schema.migrations import NewerSchemaError
+    from swarmscope.store.embedded.folder_check import check_folder
     from swarmscope.store.embedded.folder_lock import FolderInUseError
+    from swarmscope.store.embedded.unusable import StoreUnusableError
 
     def load_kernels() -> None:
         release_code_pages()
@@ -82,18 +84,20 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
         threading.Thread(target=load_kernels, name="warm-up", daemon=True).start()
 
     listeners = bind_listeners(settings)
-    if not is_complete(cache):
-        with _progress(console) as on_part:
-            if not compile_kernels(on_part):
-                # Slow path: this process then keeps what the compiler leaves behind.
-                warm_up(on_part)
 
     async def main() -> None:
         await Program(settings, jobs, show, last_call).run(listeners)
 
     try:
+        if not is_complete(cache):
+            # Compiling takes a minute: what keeps the folder from being opened is told before.
+            check_folder(settings.data)
+            with _progress(console) as on_part:
+                if not compile_kernels(on_part):
+                    # Slow path: this process then keeps what the compiler leaves behind.
+                    warm_up(on_part)
         uvloop.run(main())
-    except (FolderInUseError, NewerSchemaError) as error:
+    except (FolderInUseError, NewerSchemaError, StoreUnusableError) as error:
         console.print(Text(str(error), style="bold red"))
         return EXIT_FAILED
     return 0

@@ -35,11 +35,7 @@ def to_store_settings(settings: Settings) -> StoreSettings:
 
 
 def open_store(settings: Settings, clock: Clock) -> EmbeddedStore:
-    """Open the data folder. Raises FolderInUseError, NewerSchemaError, and OSError where it cannot be made."""
-    try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(error.errno, f"the data folder {settings.data} cannot be used: {error.strerror}") from None
+    """Open the data folder. Raises FolderInUseError, NewerSchemaError and StoreUnusableError."""
     store = EmbeddedStore(to_store_settings(settings), clock)
     store.sink.listeners.append(_count_commit)
     store.flusher.listeners.append(_count_flush)

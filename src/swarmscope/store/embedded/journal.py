@@ -176,7 +176,11 @@ def read_segment(path: Path) -> SegmentContent:
     while at < len(data):
         end = _frame_end(data, at)
         if end is not None:
-            content.frames.append(_frame_at(data, at))
+            try:
+                content.frames.append(_frame_at(data, at))
+            except (ValueError, TypeError):
+                # Its checksum is right, and it says what no version of this program wrote.
+                content.damaged_bytes += end - at
             at = end
             continue
         following = _next_frame(data, at + 1)

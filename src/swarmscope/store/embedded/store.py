@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from swarmscope import __version__
 from swarmscope.model.contracts import Clock, ReadBudget
+from swarmscope.model.errors import SwarmscopeError
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
 from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCH_LAST_REFRESH, TOUCHED
@@ -28,6 +29,7 @@ from swarmscope.store.embedded.reader import EmbeddedReader
 from swarmscope.store.embedded.recall import recall_newest
 from swarmscope.store.embedded.repair import Repair
 from swarmscope.store.embedded.replay import Replay
+from swarmscope.store.embedded.unusable import explained
 from swarmscope.store.embedded.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
@@ -57,18 +59,24 @@ class EmbeddedStore:
     def __init__(self, settings: StoreSettings, clock: Clock) -> None:
         """Open the folder: lock, migrate, load the catalogue, replay the journal.
 
-        Raises FolderInUseError and NewerSchemaError.
+        Raises FolderInUseError, NewerSchemaError and StoreUnusableError.
         """
         self._settings = settings
         self._clock = clock
         self._closed = False
-        self._lock = FolderLock(settings.folder)
+        try:
+            self._lock = FolderLock(settings.folder)
+        except OSError as error:
+            raise explained(f"the data folder {settings.folder}", settings.folder, error) from error
         try:
             self._open()
-        except BaseException:
+        except BaseException as error:
             if hasattr(self, "engine"):
                 self.engine.close()
             self._lock.release()
+            # RuntimeError is all that chDB raises.
+            if isinstance(error, RuntimeError | OSError | SwarmscopeError):
+                raise explained(f"the store in {settings.folder}", settings.folder, error) from error
             raise
 
     def _open(self) -> None:
