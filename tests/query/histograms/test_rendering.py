@@ -1,4 +1,4 @@
-"""What a histogram looks like outside: the API's JSON, the text form, spans and deltas; and the rows themselves."""
+"""What a histogram looks like outside: the API's JSON, the text form; and the rows themselves."""
 
 from fractions import Fraction
 
@@ -9,21 +9,14 @@ from hypothesis import strategies as st
 
 from swarmscope.api.number_text import double_text
 from swarmscope.lang.promql.go_numbers import json_number, text_number
-from swarmscope.model.metrics import Buckets
 from swarmscope.query.histograms.bounds import exponential_bound
 from swarmscope.query.histograms.rendering import histogram_json, histogram_text
 from swarmscope.query.histograms.rows import (
-    HistogramMatrix,
-    compact_matrix,
     concat_rows,
     from_columns,
     row_count,
     take_rows,
 )
-from swarmscope.query.histograms.rows import (
-    to_columns as columns_of,
-)
-from swarmscope.query.histograms.spans import to_deltas, to_spans
 from swarmscope.query.histograms.warming import warm_up
 from tests.query.histograms.reference import CUSTOM, Slow, from_rows, to_columns
 
@@ -127,26 +120,10 @@ def test_exponential_bounds_are_those_of_prometheus(index, schema, bound):
     assert json_number(float(exponential_bound(index, schema))) == bound
 
 
-def test_spans():
-    # Histogram 0 has runs -2..-1 and 3; 1 has none; 2 has 0..2; 3 begins right where 2 ended.
-    index = np.array([-2, -1, 3, 0, 1, 2, 3], np.int32)
-    counts = np.array([1, 4, 2, 7, 7, 5, 9], np.float64)
-    buckets = Buckets(np.array([0, 3, 3, 6, 7]), index, counts)
-    spans = to_spans(buckets)
-    assert spans.offsets.tolist() == [0, 2, 2, 3, 4]
-    assert spans.gap.tolist() == [-2, 3, 0, 3]
-    assert spans.length.tolist() == [2, 1, 3, 1]
-    assert to_deltas(buckets).tolist() == [1, 3, -2, 7, 0, -2, 9]
-    nothing = to_spans(Buckets.empty(2))
-    assert nothing.offsets.tolist() == [0, 0, 0]
-    assert len(nothing.gap) == 0
-
-
 def test_rows_round_trip_take_and_join():
     other = Slow(CUSTOM, Fraction(1), Fraction(2), pos={1: Fraction(1)}, custom=(1.0, 2.0), hint=1)
     rows = from_columns(to_columns([FULL, other, Slow()]))
-    again = from_columns(columns_of(rows, np.zeros(3, np.int64), np.arange(3)))
-    assert [from_rows(again, k) for k in range(3)] == [FULL, other, Slow()]
+    assert [from_rows(rows, k) for k in range(3)] == [FULL, other, Slow()]
     taken = take_rows(rows, np.array([2, 1, 1, 0]))
     assert [from_rows(taken, k) for k in range(4)] == [Slow(), other, other, FULL]
     joined = concat_rows(rows, taken)
@@ -154,9 +131,6 @@ def test_rows_round_trip_take_and_join():
     assert [from_rows(joined, k) for k in (1, 4, 6)] == [other, other, FULL]
     with pytest.raises(IndexError):
         take_rows(rows, np.array([3]))
-    compact = compact_matrix(HistogramMatrix(np.array([[1, -1], [1, 2]]), rows))
-    assert compact.cells.tolist() == [[0, -1], [0, 1]]
-    assert from_rows(compact.rows, 0) == other
 
 
 def test_empty_buckets_are_dropped_and_read_only_input_is_taken():

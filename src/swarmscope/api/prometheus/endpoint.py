@@ -46,6 +46,13 @@ class ReadPath:
     def route(self, path: str, answering: Answering, methods: Sequence[str] = ("GET",)) -> Route:
         """A route under `<prefix>/api/v1` in which every failure becomes the error envelope."""
         endpoint = path.split("{")[0].rstrip("/") if "{name" not in path else "/label/values"
+        handler = self.counted(endpoint, answering, failure)
+        return Route(f"{self.settings.prefix}/api/v1{path}", handler, methods=list(methods))
+
+    def counted(
+        self, endpoint: str, answering: Answering, refusal: Callable[[ApiError], Response]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """A handler of requests whose time and outcome are recorded under `endpoint`."""
 
         async def answer(request: Request) -> Response:
             began_s = time.perf_counter()
@@ -55,7 +62,7 @@ class ReadPath:
                 exchange = Exchange(self, request, await read_parameters(request))
                 response = await answering(exchange)
             except Exception as error:
-                response = failure(note_failure(error, endpoint))
+                response = refusal(note_failure(error, endpoint))
             finally:
                 QUERIES_IN_FLIGHT.dec()
             self.parts.on_request(
@@ -70,7 +77,7 @@ class ReadPath:
             )
             return response
 
-        return Route(f"{self.settings.prefix}/api/v1{path}", answer, methods=list(methods))
+        return answer
 
 
 class Exchange:

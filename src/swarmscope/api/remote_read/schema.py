@@ -5,27 +5,9 @@ Source: prometheus/prometheus, prompb/remote.proto and prompb/types.proto.
 
 from __future__ import annotations
 
-from typing import Any
+from swarmscope.api.message_classes import Messages, declare_messages
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-_PACKAGE = "swarmscope.remote_read"
-_Field = descriptor_pb2.FieldDescriptorProto
-_TYPES = {
-    "int64": _Field.TYPE_INT64,
-    "uint64": _Field.TYPE_UINT64,
-    "uint32": _Field.TYPE_UINT32,
-    "sint32": _Field.TYPE_SINT32,
-    "sint64": _Field.TYPE_SINT64,
-    "double": _Field.TYPE_DOUBLE,
-    "string": _Field.TYPE_STRING,
-    "bytes": _Field.TYPE_BYTES,
-    # Enumerations travel as integers, and unknown values must survive.
-    "enum": _Field.TYPE_INT32,
-}
-
-# message: (number, name, type, repeated)
-_MESSAGES: dict[str, tuple[tuple[int, str, str, bool], ...]] = {
+_MESSAGES: Messages = {
     "Label": ((1, "name", "string", False), (2, "value", "string", False)),
     "Sample": ((1, "value", "double", False), (2, "timestamp", "int64", False)),
     "LabelMatcher": ((1, "type", "enum", False), (2, "name", "string", False), (3, "value", "string", False)),
@@ -73,31 +55,6 @@ _MESSAGES: dict[str, tuple[tuple[int, str, str, bool], ...]] = {
 # Fields of a oneof: their presence says which of the two forms a histogram has.
 _ONE_OF = {"count_int": "count", "count_float": "count", "zero_count_int": "zero", "zero_count_float": "zero"}
 
-
-def _declare() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(name="swarmscope_remote_read.proto", package=_PACKAGE, syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for number, field_name, kind, repeated in fields:
-            label = _Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL
-            field = message.field.add(name=field_name, number=number, label=label)
-            if kind in _TYPES:
-                field.type = _TYPES[kind]
-            else:
-                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-            if field_name in _ONE_OF:
-                groups = [group.name for group in message.oneof_decl]
-                if _ONE_OF[field_name] not in groups:
-                    message.oneof_decl.add(name=_ONE_OF[field_name])
-                    groups.append(_ONE_OF[field_name])
-                field.oneof_index = groups.index(_ONE_OF[field_name])
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
-    }
-
-
-MESSAGES = _declare()
+MESSAGES = declare_messages("remote_read", _MESSAGES, _ONE_OF)
 SAMPLES = 0
 STREAMED_XOR_CHUNKS = 1

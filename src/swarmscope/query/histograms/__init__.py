@@ -1,7 +1,7 @@
 """Native histogram mathematics of PromQL, on columns. Import from the modules; this page is the map.
 
 Representation (`rows`): `HistogramRows` is a NamedTuple of arrays, one histogram a row, without series or time
-(`from_columns(HistogramColumns)`, `to_columns(rows, series, ts_ms)`, `take_rows`, `concat_rows`, `empty_rows`,
+(`from_columns(HistogramColumns)`, `take_rows`, `concat_rows`,
 `row_count`; never `len()`, that counts fields). Series × steps is `HistogramMatrix(cells [n_series, n_steps], rows)`:
 a cell is a row number, NO_HISTOGRAM (-1) where there is none.
 
@@ -26,6 +26,5 @@ To floats, in the shape of `cells`: `quantiles.histogram_quantile(rows, cells, p
 Classic buckets (`classic`): `group_buckets(group, n_groups, upper_bounds, counts, present) -> ClassicBuckets`;
 `classic_quantile(phi, buckets)`, `classic_fraction(lower, upper, buckets) -> ClassicEstimates(values, valid, forced)`.
 
-Output: `rendering.histogram_json(rows, row)` and `histogram_text(rows, row)`; `spans.to_spans(Buckets)` and
-`to_deltas(Buckets)` for remote read. `warming.warm_up()` compiles everything.
+Output: `rendering.histogram_json(rows, row)` and `histogram_text(rows, row)`. `warming.warm_up()` compiles everything.
 """

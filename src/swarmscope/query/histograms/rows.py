@@ -73,22 +73,6 @@ def from_columns(columns: HistogramColumns) -> HistogramRows:
     )
 
 
-def to_columns(rows: HistogramRows, series: NDArray[np.int64], ts_ms: NDArray[np.int64]) -> HistogramColumns:
-    """Rows with their series [n] and times [n] as the model's columns (all counts are floats then)."""
-    return HistogramColumns(
-        series, ts_ms, rows.schema, rows.reset_hint, np.ones(row_count(rows), np.bool_),
-        rows.zero_threshold, rows.zero_count, rows.count, rows.sum,
-        Buckets(rows.pos_offsets, rows.pos_index, rows.pos_count),
-        Buckets(rows.neg_offsets, rows.neg_index, rows.neg_count),
-        rows.custom_offsets, rows.custom_bounds,
-    )  # fmt: skip
-
-
-def empty_rows() -> HistogramRows:
-    """No histograms."""
-    return from_columns(HistogramColumns.empty())
-
-
 def take_rows(rows: HistogramRows, index: NDArray[np.int64]) -> HistogramRows:
     """The rows numbered `index` [n], in that order; raises IndexError where a number is out of range."""
     if len(index) and (index.min() < 0 or index.max() >= row_count(rows)):
@@ -116,17 +100,6 @@ def concat_rows(left: HistogramRows, right: HistogramRows) -> HistogramRows:
         a, b = getattr(left, name), getattr(right, name)
         parts.append(np.concatenate((a, b[1:] + a[-1])) if name.endswith("_offsets") else np.concatenate((a, b)))
     return HistogramRows(*parts)
-
-
-def compact_matrix(matrix: HistogramMatrix) -> HistogramMatrix:
-    """The same cells over only those rows that a cell points at."""
-    used = np.unique(matrix.cells[matrix.cells >= 0])
-    if len(used) == row_count(matrix.rows):
-        return matrix
-    renumbered = np.full(row_count(matrix.rows) + 1, NO_HISTOGRAM, np.int64)
-    renumbered[used] = np.arange(len(used))
-    # A cell of -1 reads the last entry, which no row owns and which stays NO_HISTOGRAM.
-    return HistogramMatrix(renumbered[matrix.cells], take_rows(matrix.rows, used))
 
 
 def with_hint(rows: HistogramRows, hint: ResetHint) -> HistogramRows:
