@@ -1,9 +1,19 @@
-"""What can be set about OTLP metrics; the names follow Prometheus' `otlp` section where it has them."""
+"""What can be set about OTLP; of metrics the names follow Prometheus' `otlp` section where it has them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from swarmscope.receivers.wire.log_streams import DISCOVER_SERVICE_NAME
+
+# Source: https://grafana.com/docs/loki/latest/configure/#distributor (default_resource_attributes_as_index_labels).
+LOG_STREAM_ATTRIBUTES = (
+    "service.name", "service.namespace", "service.instance.id", "deployment.environment",
+    "deployment.environment.name", "cloud.region", "cloud.availability_zone", "k8s.cluster.name",
+    "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "container.name", "k8s.replicaset.name",
+    "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name", "k8s.cronjob.name", "k8s.job.name",
+)  # fmt: skip
 
 
 class TranslationStrategy(StrEnum):
@@ -54,6 +64,10 @@ class OtlpSettings:
     max_delta_histograms: int = 100_000
     # Delta conversion: a running total that was not added to for so long is forgotten.
     delta_max_stale_s: int = 300
+    # Logs: resource attributes that become stream labels; the others are structured metadata of every line.
+    log_stream_attributes: tuple[str, ...] = LOG_STREAM_ATTRIBUTES
+    # Logs: stream labels that `service_name` is taken from where service.name is missing; () sets none.
+    discover_service_name: tuple[str, ...] = DISCOVER_SERVICE_NAME
     # Largest request before and after decompression. JSON takes some 20 times its size while it is read.
     max_body_bytes: int = 16 << 20
     max_body_bytes_decompressed: int = 64 << 20

@@ -1,4 +1,4 @@
-"""Texts that a request does not hold as they are needed, behind its body in one buffer: columns have one buffer each."""
+"""Texts that a request does not hold as they are needed, behind its body: a column has one buffer."""
 
 from __future__ import annotations
 
