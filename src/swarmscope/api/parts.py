@@ -109,6 +109,7 @@ class ApiParts:
     exposition: Callable[[str], tuple[bytes, str]]  # an Accept header to the body and type of /metrics
     targets: TargetSource | None = None
     admin: MetricAdmin | None = None
+    run_admin: Runner | None = None  # where `admin` works, one call at a time; None: with everything else
     extra_routes: Sequence[BaseRoute] = ()
     on_request: Callable[[RequestRecord], None] = lambda record: None
     settings: ApiSettings = field(default_factory=ApiSettings)

@@ -84,6 +84,8 @@ class Program:
         stack.callback(writers.close)
         readers = WorkerPool("read", settings.api.worker_threads)
         stack.callback(readers.close)
+        administrators = WorkerPool("admin", 1)
+        stack.callback(administrators.close)
 
         path = WritePath(settings, store.sink, store.catalogue)
         otlp = make_otlp(settings, path, store.index, clock)
@@ -93,7 +95,7 @@ class Program:
         scraper = make_scraper(self._jobs, path, store.index, clock, writers)
 
         targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
-        parts = make_api_parts(settings, store, clock, readers, targets)
+        parts = make_api_parts(settings, store, clock, readers, targets, administrators)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         room = BodyRoom()
 

@@ -23,6 +23,9 @@ _FLAG_SETTINGS = {
     "web.enable-admin-api": ("api", "enable_admin_api"),
 }
 
+# What Prometheus answers while it has no sample.
+_NO_TIMES = ((1 << 63) - 1, -(1 << 63))
+
 # Keys of Prometheus' scrape configuration that hold a secret, or may: of a job as of each of its discoveries.
 _SECRET_KEYS = frozenset(
     {
@@ -68,8 +71,9 @@ class ProgramStatus:
         return {"storageRetention": "infinite" if kept == FOREVER else str(kept), "swarmscopeVersion": __version__}
 
     def storage_stats(self, tenant: str, limit: int) -> Mapping[str, Any]:
-        """Prometheus' cardinality figures, from the catalogue."""
+        """Prometheus' cardinality figures, from the catalogue; the times are of all that is stored."""
         figures = self._store.catalogue.statistics(tenant, limit)
+        oldest_ms, newest_ms = self._store.time_range_ms() or _NO_TIMES
 
         def ranking(pairs: list[tuple[str, int]]) -> list[dict[str, Any]]:
             return [{"name": name, "value": value} for name, value in pairs]
@@ -79,8 +83,8 @@ class ProgramStatus:
                 "numSeries": figures.n_series,
                 "numLabelPairs": figures.n_label_pairs,
                 "chunkCount": 0,
-                "minTime": 0,
-                "maxTime": 0,
+                "minTime": oldest_ms,
+                "maxTime": newest_ms,
             },
             "seriesCountByMetricName": ranking(figures.series_by_metric),
             "labelValueCountByLabelName": ranking(figures.values_by_label),

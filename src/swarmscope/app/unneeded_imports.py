@@ -1,7 +1,8 @@
 """Refuses to import what nothing here uses.
 
 chDB depends on pandas, and PyArrow imports pandas, where it is installed, at the first array it makes: a second of
-start-up and 50 MB of memory. PyArrow and chDB do without when the import fails.
+start-up and 50 MB of memory. PyArrow and chDB do without when the import fails. Numba imports SciPy's linear algebra
+before it loads its first kernel, half a second of start-up, and does without too: no kernel multiplies matrices.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
-_UNNEEDED = frozenset({"pandas"})
+_UNNEEDED = frozenset({"pandas", "scipy"})
 
 
 class _RefusingFinder(MetaPathFinder):

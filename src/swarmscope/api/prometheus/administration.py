@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -10,7 +13,9 @@ from swarmscope.api.failures import ApiError
 from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS
 from swarmscope.api.parts import MetricAdmin
 from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
+from swarmscope.model.errors import LimitExceededError, UnavailableError
 
+T = TypeVar("T")
 _METHODS = ("POST", "PUT")
 _TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
 
@@ -32,6 +37,17 @@ def _admin(exchange: Exchange) -> MetricAdmin:
     return admin
 
 
+async def _run(exchange: Exchange, work: Callable[[], T]) -> T:
+    """Do it in the administrators' own thread: it may take minutes, and queries shall not wait for it."""
+    parts = exchange.path.parts
+    try:
+        return await (parts.run_admin or parts.run)(work)
+    except LimitExceededError as error:
+        if error.retry_after_s is None:
+            raise
+        raise UnavailableError("too many administrative calls wait already", retry_after_s=5.0) from error
+
+
 async def _delete_series(exchange: Exchange) -> Response:
     admin = _admin(exchange)
     if not exchange.parameters.texts("match[]"):
@@ -44,12 +60,12 @@ async def _delete_series(exchange: Exchange) -> Response:
         for matchers in selectors:
             admin.delete_series(exchange.parameters.tenant, matchers, start_ms, end_ms)
 
-    await exchange.path.parts.run(work)
+    await _run(exchange, work)
     return Response(status_code=204)
 
 
 async def _clean_tombstones(exchange: Exchange) -> Response:
-    await exchange.path.parts.run(_admin(exchange).clean_tombstones)
+    await _run(exchange, _admin(exchange).clean_tombstones)
     return Response(status_code=204)
 
 
@@ -58,5 +74,5 @@ async def _snapshot(exchange: Exchange) -> Response:
     text = exchange.parameters.text("skip_head")
     if text and text not in _TRUE + _FALSE:
         raise ApiError("bad_data", f'invalid parameter "skip_head": unable to parse boolean "{text}"')
-    name = await exchange.path.parts.run(lambda: admin.snapshot(skip_head=text in _TRUE))
+    name = await _run(exchange, lambda: admin.snapshot(skip_head=text in _TRUE))
     return success({"name": name})

@@ -47,9 +47,14 @@ def to_engine_settings(settings: Settings) -> EngineSettings:
 
 
 def make_api_parts(
-    settings: Settings, store: EmbeddedStore, clock: Clock, workers: WorkerPool, targets: TargetSource
+    settings: Settings,
+    store: EmbeddedStore,
+    clock: Clock,
+    workers: WorkerPool,
+    targets: TargetSource,
+    administrators: WorkerPool | None = None,
 ) -> ApiParts:
-    """Everything the API works with, without routes of other packages."""
+    """Everything the API works with, without routes of other packages; `administrators` is a pool of one thread."""
     return ApiParts(
         engine=PromqlEngine(store.reader, to_engine_settings(settings)),
         reader=store.reader,
@@ -60,6 +65,7 @@ def make_api_parts(
         exposition=metrics.to_exposition,
         targets=targets,
         admin=MetricAdministration(store) if settings.api.enable_admin_api else None,
+        run_admin=None if administrators is None else administrators.run,
         on_request=_count_request,
         settings=to_api_settings(settings),
         queue=QueryQueue(workers.run, settings.limits.max_concurrent_queries),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from swarmscope.app.settings import Settings
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
-from swarmscope.schema.tables import METRIC_TABLES
 from swarmscope.store.embedded.commit import CommitSettings
 from swarmscope.store.embedded.flush import Flushed
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
@@ -69,13 +68,7 @@ class StoreFigures:
         metrics.GENERATIONS.set(len(memory.snapshot().generations))
         metrics.CACHED_ROWS.set(memory.cached_rows())
         metrics.DETACHED_PARTS.set(len(self._store.repair.detached()))
-        sizes = self._store.engine.table(
-            "SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows, count() AS parts FROM system.parts "
-            "WHERE active AND database = currentDatabase() GROUP BY table"
-        )
-        found = {row["table"]: row for row in sizes.to_pylist()} if sizes is not None else {}
-        for table in {table.name for table in METRIC_TABLES} | set(found):
-            row = found.get(table, {"bytes": 0, "rows": 0, "parts": 0})
-            metrics.STORE_BYTES.labels(table=table).set(int(row["bytes"]))
-            metrics.STORE_ROWS.labels(table=table).set(int(row["rows"]))
-            metrics.STORE_PARTS.labels(table=table).set(int(row["parts"]))
+        for table, size in self._store.table_sizes().items():
+            metrics.STORE_BYTES.labels(table=table).set(size.n_bytes)
+            metrics.STORE_ROWS.labels(table=table).set(size.n_rows)
+            metrics.STORE_PARTS.labels(table=table).set(size.n_parts)

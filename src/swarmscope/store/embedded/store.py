@@ -20,6 +20,7 @@ from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.figures import TableSize, table_sizes, time_range_ms
 from swarmscope.store.embedded.flush import Flusher, PartWriter
 from swarmscope.store.embedded.folder_lock import FolderLock
 from swarmscope.store.embedded.generation import Generation
@@ -167,6 +168,17 @@ class EmbeddedStore:
         if not columns or int(columns["n"].view(np.uint64)[0]) == 0:
             return NOTHING_EVICTED
         return int(columns["newest"].view(np.int64)[0])
+
+    def time_range_ms(self) -> tuple[int, int] | None:
+        """Times of the oldest and the newest sample that retention shows; None where there is none."""
+        found = time_range_ms(self.engine, self.memory.snapshot())
+        if found is None or found[1] < self._oldest_ms():
+            return None
+        return max(found[0], self._oldest_ms()), found[1]
+
+    def table_sizes(self) -> dict[str, TableSize]:
+        """Every table's size by name."""
+        return table_sizes(self.engine)
 
     def _seal(self) -> None:
         self.flusher.submit(self.memory.seal(Generation(self._journal.new_segment())))
