@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from swarmscope.api.failures import ApiError
+from swarmscope.lang.promql.printer import quote
 from swarmscope.model.labels import DEFAULT_TENANT
 
 # Times outside are clamped: far beyond any sample, and sums of them with offsets and ranges stay within 64 bits.
@@ -28,11 +28,6 @@ _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?
 _UNIT_MS = (365 * 86_400_000, 7 * 86_400_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 # What Prometheus prints for its own minimum and maximum; clients send them back.
 _EXTREMES = {"-292273086-05-16T16:47:06Z": MIN_TIME_MS, "292277025-08-18T07:12:54.999999999Z": MAX_TIME_MS}
-
-
-def quoted(text: str) -> str:
-    """Text as Go's %q prints it."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _clamped(time_ms: float) -> int:
@@ -59,7 +54,7 @@ def parse_time_ms(text: str) -> int:
     found = _RFC3339.fullmatch(text)
     moment_ms = None if found is None else _rfc3339_ms(found)
     if moment_ms is None:
-        raise ValueError(f"cannot parse {quoted(text)} to a valid timestamp")
+        raise ValueError(f"cannot parse {quote(text)} to a valid timestamp")
     return moment_ms
 
 
@@ -91,14 +86,14 @@ def parse_duration_ms(text: str) -> float:
     seconds = _parse_float(text)
     if seconds is not None:
         if abs(seconds) * 1e9 > _MAX_INT64:
-            raise ValueError(f"cannot parse {quoted(text)} to a valid duration. It overflows int64")
+            raise ValueError(f"cannot parse {quote(text)} to a valid duration. It overflows int64")
         return seconds * 1000
     found = _DURATION.fullmatch(text)
     if found is None or not any(part is not None for part in found.groups()):
-        raise ValueError(f"cannot parse {quoted(text)} to a valid duration")
+        raise ValueError(f"cannot parse {quote(text)} to a valid duration")
     total_ms = sum(int(part) * unit for part, unit in zip(found.groups(), _UNIT_MS, strict=True) if part)
     if total_ms * 1_000_000 > _MAX_INT64:
-        raise ValueError(f"cannot parse {quoted(text)} to a valid duration")
+        raise ValueError(f"cannot parse {quote(text)} to a valid duration")
     return float(total_ms)
 
 
@@ -126,14 +121,14 @@ class Parameters:
             return parse_time_ms(text)
         except ValueError as error:
             detail = str(error) if default_ms is None else f"invalid time value for '{name}': {error}"
-            raise ApiError("bad_data", f"invalid parameter {quoted(name)}: {detail}") from None
+            raise ApiError("bad_data", f"invalid parameter {quote(name)}: {detail}") from None
 
     def duration_ms(self, name: str) -> float:
         """A duration that has to be there."""
         try:
             return parse_duration_ms(self.text(name))
         except ValueError as error:
-            raise ApiError("bad_data", f"invalid parameter {quoted(name)}: {error}") from None
+            raise ApiError("bad_data", f"invalid parameter {quote(name)}: {error}") from None
 
     def limit(self) -> int:
         """`limit`, 0 for no limit."""
@@ -141,7 +136,7 @@ class Parameters:
         if not text:
             return 0
         if not re.fullmatch(r"[+-]?\d+", text, re.ASCII):
-            reason = f"strconv.Atoi: parsing {quoted(text)}: invalid syntax"
+            reason = f"strconv.Atoi: parsing {quote(text)}: invalid syntax"
             raise ApiError("bad_data", f'invalid parameter "limit": {reason}')
         if int(text) < 0:
             raise ApiError("bad_data", 'invalid parameter "limit": limit must be non-negative')

@@ -11,10 +11,11 @@ from starlette.routing import BaseRoute
 from swarmscope.api.answers import JSON_TYPE, accepts_gzip, envelope, success, to_answer
 from swarmscope.api.failures import ApiError
 from swarmscope.api.json_series import label_sets_json
-from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS, quoted
+from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS
 from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
 from swarmscope.api.prometheus.label_names import is_label_name, unescape_label_name
 from swarmscope.api.prometheus.queries import TRUNCATED
+from swarmscope.lang.promql.printer import quote
 
 
 def catalogue_routes(path: ReadPath) -> list[BaseRoute]:
@@ -67,7 +68,7 @@ async def _labels(exchange: Exchange) -> Response:
 async def _label_values(exchange: Exchange) -> Response:
     name = unescape_label_name(exchange.request.path_params["name"])
     if not is_label_name(name):
-        raise ApiError("bad_data", f"invalid label name: {quoted(name)}")
+        raise ApiError("bad_data", f"invalid label name: {quote(name)}")
     limit = exchange.parameters.limit()
     start_ms, end_ms = _time_range(exchange)
     selectors = exchange.matchers(exchange.parameters.texts("match[]"))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmscope.api.message_classes import Messages, declare_messages
-from swarmscope.api.remote_read.frames import to_uvarint
 from swarmscope.api.remote_read.histogram_spans import HistogramRow
+from swarmscope.model.uvarint import to_uvarint
 
 MESSAGE_TYPE = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 # MetricType

@@ -7,8 +7,7 @@ cannot say are quoted (`{"gen_ai.tokens",a="b"} 1 1000`).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +35,9 @@ from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.labels import METRIC_NAME
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import CUSTOM_BUCKETS_SCHEMA, ResetHint
+from swarmscope.model.series_text import metric_text, series_text
 from swarmscope.model.staleness import is_stale
 
-_CLASSIC_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
-_CLASSIC_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -112,7 +109,7 @@ def _newest_samples(
             own = {**external, **labels}
             value = values.get(owner, 0.0)
             newest = _Newest(metric, own, times_ms[owner], value, histograms.get(owner))
-            found[metric, _series_text(metric, own)] = newest
+            found[metric, series_text(metric, own)] = newest
     return found
 
 
@@ -123,9 +120,9 @@ def _to_text(samples: Sequence[_Newest]) -> bytes:
         if histogram is not None:
             continue
         if metric != last_metric:
-            pieces.append(f"# TYPE {metric if _CLASSIC_METRIC.fullmatch(metric) else _quoted(metric)} untyped\n")
+            pieces.append(f"# TYPE {metric_text(metric)} untyped\n")
             last_metric = metric
-        pieces.append(f"{_series_text(metric, labels)} {exposition_number(value)} {ts_ms}\n")
+        pieces.append(f"{series_text(metric, labels)} {exposition_number(value)} {ts_ms}\n")
     return "".join(pieces).encode()
 
 
@@ -143,17 +140,3 @@ def _to_messages(samples: Sequence[_Newest]) -> bytes:
 def exposition_number(value: float) -> str:
     """The number as Go's %g writes it; the exposition knows no negative zero."""
     return "0" if value == 0 else text_number(value)
-
-
-def _quoted(text: str) -> str:
-    return f'"{text.translate(_ESCAPES)}"'
-
-
-def _series_text(metric: str, labels: Mapping[str, str]) -> str:
-    pairs = [
-        f"{name if _CLASSIC_LABEL.fullmatch(name) else _quoted(name)}={_quoted(value)}"
-        for name, value in sorted(labels.items())
-    ]
-    if _CLASSIC_METRIC.fullmatch(metric):
-        return f"{metric}{{{','.join(pairs)}}}" if pairs else metric
-    return "{" + ",".join([_quoted(metric), *pairs]) + "}"

@@ -9,7 +9,7 @@ import cramjam
 import numpy as np
 
 from swarmscope.api.prometheus.label_sets import label_dicts
-from swarmscope.api.remote_read.frames import delimited, to_frame, to_uvarint
+from swarmscope.api.remote_read.frames import delimited, to_frame
 from swarmscope.api.remote_read.histogram_chunks import encode_histogram_chunks
 from swarmscope.api.remote_read.histogram_spans import HistogramRow, to_deltas, to_row
 from swarmscope.api.remote_read.request import ReadQuery
@@ -18,6 +18,7 @@ from swarmscope.api.remote_read.schema import MESSAGES
 from swarmscope.api.remote_read.xor_chunks import Chunks, encode_xor_chunks
 from swarmscope.model.contracts import ReadBudget, Reader
 from swarmscope.model.series import LabelFrame, Selection
+from swarmscope.model.uvarint import to_uvarint
 
 # Series whose samples are in memory at once while frames are streamed.
 _SERIES_PER_GROUP = 1_000

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.uvarint import to_uvarint
+
 _POLYNOMIAL = 0x82F63B78  # Castagnoli, reflected
 
 
@@ -36,17 +38,6 @@ def _crc(data: NDArray[np.uint8]) -> Any:
 def crc32c(data: bytes) -> int:
     """CRC-32C."""
     return int(_crc(np.frombuffer(data, np.uint8)))
-
-
-def to_uvarint(value: int) -> bytes:
-    """Protobuf's unsigned varint; negative numbers as 64-bit two's complement."""
-    value &= 0xFFFF_FFFF_FFFF_FFFF
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def delimited(number: int, payload: bytes) -> bytes:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-_CLASSIC_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
-_CLASSIC_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from swarmscope.model.series_text import series_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +21,7 @@ class Series:
         """The selector that PromQL would find it by: `name{a="b"}`, quoted where a name is not a classic one."""
         labels = dict(self.labels)
         metric = labels.pop("__name__", "")
-        parts = [
-            f"{key if _CLASSIC_LABEL.fullmatch(key) else _quoted(key)}={_quoted(value)}"
-            for key, value in sorted(labels.items())
-        ]
-        if metric and not _CLASSIC_METRIC.fullmatch(metric):
-            parts.insert(0, _quoted(metric))
-            metric = ""
-        inside = ", ".join(parts)
-        return f"{metric}{{{inside}}}" if inside or not metric else metric
+        return series_text(metric, labels, separator=", ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +30,6 @@ class Answer:
 
     kind: str
     series: list[Series] = field(default_factory=list)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _spell_histogram(histogram: dict[str, Any]) -> str:

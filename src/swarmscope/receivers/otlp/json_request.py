@@ -18,6 +18,7 @@ import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from swarmscope.model.errors import MalformedInputError
+from swarmscope.model.uvarint import to_uvarint
 
 MAX_DEPTH = 64
 _HEX_FIELDS = ("trace_id", "span_id", "parent_span_id")
@@ -54,15 +55,6 @@ class _WrongTypeError(ValueError):
     """What the key should have held."""
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _integer_encoder(field: FieldDescriptor) -> Encoder:
     lowest, highest, wire = _INTEGERS[field.type]
 
@@ -80,8 +72,8 @@ def _integer_encoder(field: FieldDescriptor) -> Encoder:
             raise _WrongTypeError(f"an integer from {lowest} to {highest}")
         if wire == 0:
             if field.type in _ZIGZAG:
-                return _varint((value << 1 ^ value >> 63) & _UINT64)
-            return _varint(value & _UINT64)
+                return to_uvarint((value << 1 ^ value >> 63) & _UINT64)
+            return to_uvarint(value & _UINT64)
         return (value & _UINT64).to_bytes(8, "little") if wire == 1 else (value & _UINT32).to_bytes(4, "little")
 
     return encode
@@ -111,7 +103,7 @@ def _encode_string(value: Any) -> bytes:
     if not isinstance(value, str):
         raise _WrongTypeError("a string")
     data = value.encode()
-    return _varint(len(data)) + data
+    return to_uvarint(len(data)) + data
 
 
 def _bytes_encoder(name: str) -> Encoder:
@@ -122,7 +114,7 @@ def _bytes_encoder(name: str) -> Encoder:
             data = bytes.fromhex(value) if name in _HEX_FIELDS else base64.b64decode(value, validate=True)
         except (ValueError, binascii.Error):
             raise _WrongTypeError("hexadecimal digits" if name in _HEX_FIELDS else "Base64") from None
-        return _varint(len(data)) + data
+        return to_uvarint(len(data)) + data
 
     return encode
 
@@ -136,14 +128,14 @@ def _enum_encoder(field: FieldDescriptor) -> Encoder:
         number = names.get(value) if isinstance(value, str) else value
         if isinstance(number, bool) or not isinstance(number, int) or not -(1 << 31) <= number < 1 << 31:
             raise _WrongTypeError("an enum's number")
-        return _varint(number & _UINT64)
+        return to_uvarint(number & _UINT64)
 
     return encode
 
 
 def _to_member(field: FieldDescriptor) -> _Member:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
-        return _Member(_varint(field.number << 3 | 2), None, field.message_type, bool(field.is_repeated))
+        return _Member(to_uvarint(field.number << 3 | 2), None, field.message_type, bool(field.is_repeated))
     encode: Encoder
     wire = 2
     if field.type in _INTEGERS:
@@ -158,7 +150,7 @@ def _to_member(field: FieldDescriptor) -> _Member:
         encode = _encode_string
     else:
         encode = _bytes_encoder(field.name)
-    return _Member(_varint(field.number << 3 | wire), encode, None, bool(field.is_repeated))
+    return _Member(to_uvarint(field.number << 3 | wire), encode, None, bool(field.is_repeated))
 
 
 @lru_cache(maxsize=256)
@@ -192,7 +184,7 @@ def _encode_item(out: bytearray, member: _Member, item: Any, where: str, depth: 
     if member.encode is None:
         assert member.message is not None  # noqa: S101 - one of the two is set, see _to_member
         inside = _encode_message(member.message, item, where, depth + 1)
-        out += member.tag + _varint(len(inside))
+        out += member.tag + to_uvarint(len(inside))
         out += inside
         return
     try:

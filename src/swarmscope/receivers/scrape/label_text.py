@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from swarmscope.model.series_text import escape, quote
 from swarmscope.receivers.scrape.exposition import ExpositionError
 from swarmscope.receivers.scrape.names import is_legacy_label_name, is_legacy_metric_name
 
@@ -22,11 +23,6 @@ _UNESCAPED = {"\\": "\\", "n": "\n", '"': '"'}
 def unescape(text: str) -> str:
     r"""Undo `\\`, `\n` and `\"`; any other backslash stays, as in Prometheus."""
     return _ESCAPE.sub(lambda found: _UNESCAPED[found[1]], text) if "\\" in text else text
-
-
-def escape(text: str) -> str:
-    r"""Write `\`, newline and `"` as the exposition formats do."""
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def decode_utf8(data: bytes, what: str) -> str:
@@ -110,8 +106,3 @@ def series_text(labels: dict[str, str]) -> bytes:
     if is_legacy_metric_name(name):
         return f"{name}{{{','.join(pairs)}}}".encode() if pairs else name.encode()
     return f"{{{','.join([quote(name), *pairs])}}}".encode()
-
-
-def quote(text: str) -> str:
-    """`text` in quotes, escaped."""
-    return f'"{escape(text)}"'

@@ -10,10 +10,11 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from swarmscope.model.metrics import CUSTOM_BUCKETS_SCHEMA, MAX_EXPONENTIAL_SCHEMA, MIN_EXPONENTIAL_SCHEMA, ResetHint
+from swarmscope.model.series_text import escape, quote
 from swarmscope.receivers.scrape.exposition import NO_TIMESTAMP_MS, Exposition, ExpositionError, Family
 from swarmscope.receivers.scrape.float_text import format_bound
 from swarmscope.receivers.scrape.histogram_rows import HistogramRow
-from swarmscope.receivers.scrape.label_text import decode_utf8, escape, quote, series_text
+from swarmscope.receivers.scrape.label_text import decode_utf8, series_text
 from swarmscope.receivers.scrape.names import is_legacy_label_name
 from swarmscope.receivers.scrape.protobuf_messages import KINDS, MetricFamily
 from swarmscope.receivers.scrape.row_builder import ExpositionBuilder
