@@ -7,16 +7,16 @@ earlier candidates had it). The scanner's schemas derive from these, and so do t
 
 from __future__ import annotations
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from swarmscope.receivers.wire.declared_messages import describe_messages
 from swarmscope.receivers.wire.message_schema import MessageSchema
 
 V1 = "prometheus.WriteRequest"
 V2 = "io.prometheus.write.v2.Request"
 
-# Fields: "name type number", `*` in front of the type for repeated ones, `/oneof` behind it for members of a oneof.
 _SPAN = "offset sint32 1; length uint32 2"
 _HISTOGRAM = (
     "count_int uint64/count 1; count_float double/count 2; sum double 3; schema sint32 4; zero_threshold double 5;"
@@ -51,39 +51,9 @@ _V2_MESSAGES = {
 # Prometheus' types by number; the same in both versions.
 METRIC_KINDS = ("unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset")
 
-_Proto = descriptor_pb2.FieldDescriptorProto
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, package: str, declaration: str) -> None:
-    name, kind, number = declaration.split()
-    kind, _, oneof = kind.partition("/")
-    made = message.field.add(name=name, number=int(number), label=_Proto.LABEL_OPTIONAL)
-    if kind.startswith("*"):
-        kind, made.label = kind[1:], _Proto.LABEL_REPEATED
-    if kind[0].isupper():
-        made.type, made.type_name = _Proto.TYPE_MESSAGE, f".{package}.{kind}"
-    else:
-        made.type = _Proto.Type.Value(f"TYPE_{kind.upper()}")
-    if oneof:
-        names = [known.name for known in message.oneof_decl]
-        if oneof not in names:
-            message.oneof_decl.add(name=oneof)
-            names.append(oneof)
-        made.oneof_index = names.index(oneof)
-
-
-def _describe(pool: descriptor_pool.DescriptorPool, package: str, messages: dict[str, str]) -> None:
-    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
-    for name, fields in messages.items():
-        message = file.message_type.add(name=name)
-        for declaration in fields.split(";"):
-            _add_field(message, package, declaration)
-    pool.Add(file)
-
-
 _POOL = descriptor_pool.DescriptorPool()
-_describe(_POOL, "prometheus", _V1_MESSAGES)
-_describe(_POOL, "io.prometheus.write.v2", _V2_MESSAGES)
+describe_messages(_POOL, "prometheus", _V1_MESSAGES)
+describe_messages(_POOL, "io.prometheus.write.v2", _V2_MESSAGES)
 
 
 def _descriptor(name: str) -> Descriptor:

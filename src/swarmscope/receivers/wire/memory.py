@@ -71,6 +71,18 @@ def load_u64(typing_context: Any, base: Any, position: Any) -> Any:
 
 
 @_instruction
+def put_u8(typing_context: Any, base: Any, position: Any, value: Any) -> Any:
+    """Set the byte at `position` to the low eight bits of a number."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte = builder.trunc(args[2], ir.IntType(8))
+        builder.store(byte, _pointer(builder, args[0], args[1], ir.IntType(8)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@_instruction
 def get_cell(typing_context: Any, base: Any, index: Any) -> Any:
     """Element `index` of the int64 array at `base`."""
 

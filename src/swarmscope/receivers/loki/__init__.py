@@ -1,0 +1,1 @@
+"""Loki's push protocol: streams of lines in protobuf or JSON."""
