@@ -91,5 +91,6 @@ class MetricAdministration:
             raise UnavailableError("the store is behind with writing parts")
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
         target: Path = store.snapshot_folder / name
-        store.engine.execute(f"BACKUP DATABASE default TO File('{target}')")
+        quoted = str(target).replace("\\", "\\\\").replace("'", "\\'")
+        store.engine.execute(f"BACKUP DATABASE default TO File('{quoted}')")
         return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -18,7 +19,10 @@ class FolderLock:
     """An advisory lock (flock) on `DIR/lock`; the kernel releases it when the process dies, however it dies."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock; raises FolderInUseError."""
+        """Take the lock; raises FolderInUseError, and OSError for a path that cannot be used."""
+        if "?" in str(folder):
+            # chDB would cut the path there and put the data elsewhere.
+            raise OSError(errno.EINVAL, "a data folder's path may have no '?'", str(folder))
         folder.mkdir(parents=True, exist_ok=True)
         self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o640)
         try:
