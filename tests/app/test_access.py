@@ -47,3 +47,10 @@ def test_without_tokens_the_door_is_open():
 def test_a_token_beyond_ascii():
     client = TestClient(guarded(APP, Tokens(["schlüssel"])))
     assert client.get("/", headers={"authorization": "Bearer schlüssel".encode()}).status_code == 200
+
+
+def test_probes_need_no_token_and_nothing_else_is_open():
+    paths = ["/-/healthy", "/-/ready", "/metrics", "/-/healthy/", "/-/readyx", "/x/-/ready"]
+    app = Starlette(routes=[Route(path, _hello) for path in paths])
+    client = TestClient(guarded(app, Tokens(["one"])))
+    assert [client.get(path).status_code for path in paths] == [200, 200, 401, 401, 401, 401]

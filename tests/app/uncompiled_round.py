@@ -19,7 +19,14 @@ from starlette.testclient import TestClient
 from swarmscope.app.clock import SystemClock
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.reading import main_app, make_api_parts
-from swarmscope.app.stages.receiving import make_otlp, make_otlp_http, make_remote_write, make_scraper, scraping
+from swarmscope.app.stages.receiving import (
+    make_decode_room,
+    make_otlp,
+    make_otlp_http,
+    make_remote_write,
+    make_scraper,
+    scraping,
+)
 from swarmscope.app.stages.storage import open_store
 from swarmscope.app.stages.writing import WritePath
 from swarmscope.app.target_pages import TargetPages
@@ -123,8 +130,8 @@ def main(data: str, address: str) -> None:
     store = open_store(settings, SystemClock())
     workers = WorkerPool("test", 4)
     path = WritePath(settings, store.sink, store.catalogue)
-    routes = make_remote_write(settings, path, store.index, workers)
-    routes += make_otlp_http(make_otlp(settings, path, store.index, SystemClock()), workers)
+    routes = make_remote_write(settings, path, store.index, workers, make_decode_room(settings))
+    routes += make_otlp_http(make_otlp(settings, path, store.index, SystemClock(), make_decode_room(settings)), workers)
     parts = make_api_parts(settings, store, SystemClock(), workers, TargetPages(lambda: None, []))
     with TestClient(main_app(parts, routes, lambda app: app)) as client:
         asyncio.run(scrape_once(settings, path, store, workers, address))

@@ -23,6 +23,7 @@ from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.reading import main_app, make_api_parts, prometheus_app
 from swarmscope.app.stages.receiving import (
+    make_decode_room,
     make_otlp,
     make_otlp_http,
     make_remote_write,
@@ -88,19 +89,20 @@ class Program:
         stack.callback(administrators.close)
 
         path = WritePath(settings, store.sink, store.catalogue)
-        otlp = make_otlp(settings, path, store.index, clock)
+        room = make_decode_room(settings)
+        otlp = make_otlp(settings, path, store.index, clock, room)
         stack.enter_context(metrics.refreshed_by(lambda: metrics.OTLP_RUNNING_TOTALS.set(otlp.n_running_totals)))
         otlp_routes = make_otlp_http(otlp, writers)
-        write_routes = make_remote_write(settings, path, store.index, writers)
+        write_routes = make_remote_write(settings, path, store.index, writers, room)
         scraper = make_scraper(self._jobs, path, store.index, clock, writers)
 
         targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
-        room = BodyRoom()
+        bodies = BodyRoom()
 
         def guard(app: ASGIApp) -> ASGIApp:
-            return guarded(BoundedBodies(app, room), tokens)
+            return guarded(BoundedBodies(app, bodies), tokens)
 
         await stack.enter_async_context(scraping(scraper))
         grpc_port = await stack.enter_async_context(serving_grpc(otlp, settings.host, settings.otlp_grpc_port, tokens))

@@ -65,6 +65,10 @@ class LimitSettings(SeriesLimits):
     max_body_bytes_decompressed: Size = Field(
         default=ByteSize(128 * _MIB), description="The same, after decompression."
     )
+    max_decode_memory: Size = Field(
+        default=ByteSize(1024 * _MIB),
+        description="Memory that requests may take together while they are decoded; more are answered 429.",
+    )
     max_samples_in_flight: Count = Field(
         default=5_000_000, description="Samples taken in and not yet durable; more are answered 429 with a retry hint."
     )

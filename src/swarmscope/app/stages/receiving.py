@@ -22,11 +22,19 @@ from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.remote_write.routes import routes as remote_write_routes
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
 from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
+from swarmscope.receivers.wire.decode_room import DecodeRoom
 
 _GRPC_GRACE_S = 2.0
 
 
-def make_remote_write(settings: Settings, path: WritePath, index: SeriesIndex, workers: WorkerPool) -> list[BaseRoute]:
+def make_decode_room(settings: Settings) -> DecodeRoom:
+    """The memory that all receivers' requests may take while they are decoded."""
+    return DecodeRoom(int(settings.limits.max_decode_memory))
+
+
+def make_remote_write(
+    settings: Settings, path: WritePath, index: SeriesIndex, workers: WorkerPool, room: DecodeRoom
+) -> list[BaseRoute]:
     """The endpoints of Prometheus remote write."""
     limits = settings.limits
     told = RemoteWriteSettings(
@@ -34,10 +42,10 @@ def make_remote_write(settings: Settings, path: WritePath, index: SeriesIndex, w
         max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed),
         created_timestamp_zero_ingestion=settings.remote_write.created_timestamp_zero_ingestion,
     )
-    return list(remote_write_routes(told, path.entry("remote_write"), index, workers.run))
+    return list(remote_write_routes(told, path.entry("remote_write"), index, workers.run, room))
 
 
-def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Clock) -> OtlpMetrics:
+def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Clock, room: DecodeRoom) -> OtlpMetrics:
     """OTLP metrics, shared by all of its ports."""
     otlp, limits = settings.otlp, settings.limits
     told = OtlpSettings(
@@ -58,7 +66,7 @@ def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Cl
         max_json_bytes=int(otlp.max_json_bytes),
         max_concurrent_requests=otlp.max_concurrent_requests,
     )
-    return OtlpMetrics(told, path.entry("otlp"), index, clock.now_ns)
+    return OtlpMetrics(told, path.entry("otlp"), index, clock.now_ns, room)
 
 
 def make_otlp_http(otlp: OtlpMetrics, workers: WorkerPool) -> list[BaseRoute]:

@@ -19,7 +19,6 @@ from swarmscope.receivers.wire.decompression import (
     SNAPPY,
     SNAPPY_FRAMED,
     UnsupportedEncodingError,
-    decompress,
     parse_encoding,
 )
 from swarmscope.receivers.wire.request_body import read_body
@@ -89,8 +88,7 @@ class _MetricsEndpoint:
         return Response(to_body(to_response_message(result), as_json=as_json), media_type=JSON if as_json else PROTOBUF)
 
     def _export(self, body: bytes, encoding: str, as_json: bool, tenant: str) -> ExportResult:
-        raw = decompress(body, encoding, self._metrics.settings.max_body_bytes_decompressed)
-        return self._metrics.export_json(raw, tenant) if as_json else self._metrics.export(raw, tenant)
+        return self._metrics.export_packed(body, encoding, tenant, as_json=as_json)
 
 
 def _to_error_response(error: Exception, as_json: bool) -> Response:

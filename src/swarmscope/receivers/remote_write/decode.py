@@ -40,6 +40,11 @@ from swarmscope.receivers.wire.scanner import Scan, ScanLimits, scan_message
 # 256 MiB of cells: enough for the labels of 250,000 new series, all that fits into the largest body that is taken.
 _SCAN_LIMITS = ScanLimits(max_cells=1 << 25)
 
+# Memory that decoding takes at its worst, measured with bodies of the smallest messages there are: so many bytes for
+# each of the body, whose effect the bounds on series, samples and cells end at the second figure.
+_WORST_FACTOR = 64
+_WORST_BYTES = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeContext:
@@ -73,6 +78,11 @@ class _Series:
     ref: NDArray[np.int64]
     new_labels: LabelSets
     position: NDArray[np.int64] | None  # None: every row stays where it is
+
+
+def decode_bytes(n_bytes: int) -> int:
+    """Memory that decoding an unpacked body of `n_bytes` takes at most, the body included."""
+    return n_bytes + min(_WORST_FACTOR * n_bytes, _WORST_BYTES)
 
 
 def decode_write_request(body: NDArray[np.uint8], proto: str, context: DecodeContext) -> DecodedWrite:

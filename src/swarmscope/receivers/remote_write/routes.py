@@ -11,16 +11,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.message import Message as HeaderMessage
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.model.contracts import Receipt, SeriesIndex, Sink
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, SwarmscopeError, UnavailableError
-from swarmscope.receivers.remote_write.decode import DecodeContext, decode_write_request
+from swarmscope.receivers.remote_write.decode import DecodeContext, decode_bytes, decode_write_request
 from swarmscope.receivers.remote_write.refusals import Refusals
 from swarmscope.receivers.remote_write.schema import V1, V2
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
+from swarmscope.receivers.wire.decode_room import DecodeRoom, Share, batch_bytes
 from swarmscope.receivers.wire.decompression import (
     UnsupportedEncodingError,
     decompress_leniently,
@@ -64,11 +67,14 @@ def negotiate_proto(content_type: str | None) -> str:
 class RemoteWriteReceiver:
     """Takes requests of both versions and hands batches to the sink."""
 
-    def __init__(self, settings: RemoteWriteSettings, sink: Sink, index: SeriesIndex, run: Run) -> None:
+    def __init__(
+        self, settings: RemoteWriteSettings, sink: Sink, index: SeriesIndex, run: Run, room: DecodeRoom | None = None
+    ) -> None:
         self._settings = settings
         self._sink = sink
         self._index = index
         self._run = run
+        self._room = room or DecodeRoom()
         self._known_metadata: dict[str, set[int]] = {}
 
     async def write(self, request: Request) -> Response:
@@ -89,7 +95,12 @@ class RemoteWriteReceiver:
 
     def process(self, body: bytes, proto: str, encoding: str, tenant: str) -> Outcome:
         """Unpack, decode and write one body; blocks until it is durable. Raises what decoders and sinks raise."""
-        raw = decompress_leniently(body, encoding, self._settings.max_body_bytes_decompressed)
+        with self._room.taken() as share:
+            raw = decompress_leniently(body, encoding, self._settings.max_body_bytes_decompressed, share.resize)
+            share.resize(decode_bytes(len(raw)))
+            return self._write(raw, proto, tenant, share)
+
+    def _write(self, raw: NDArray[np.uint8], proto: str, tenant: str, share: Share) -> Outcome:
         # Not kept before the sink took something: a forged tenant name must cost nothing.
         known = self._known_metadata.get(tenant, set())
         settings = self._settings
@@ -97,6 +108,7 @@ class RemoteWriteReceiver:
             self._index, tenant, settings.created_timestamp_zero_ingestion, known, bounds=settings.bounds
         )
         decoded = decode_write_request(raw, proto, context)
+        share.resize(min(share.n_bytes, len(raw) + batch_bytes(decoded.batch)))
         receipt = self._sink.write_metrics(decoded.batch)
         if decoded.metadata_keys:
             if len(known) > _MAX_KNOWN_METADATA:
@@ -108,12 +120,14 @@ class RemoteWriteReceiver:
         return Outcome(receipt, decoded.refusals)
 
 
-def routes(settings: RemoteWriteSettings, sink: Sink, index: SeriesIndex, run: Run) -> list[Route]:
+def routes(
+    settings: RemoteWriteSettings, sink: Sink, index: SeriesIndex, run: Run, room: DecodeRoom | None = None
+) -> list[Route]:
     """The endpoints. `run(fn, *args)` runs fn on a bounded pool of workers and awaits its result.
 
-    `run` raises LimitExceededError with `retry_after_s` when the pool is full.
+    `run` raises LimitExceededError with `retry_after_s` when the pool is full; `room` is shared with other receivers.
     """
-    receiver = RemoteWriteReceiver(settings, sink, index, run)
+    receiver = RemoteWriteReceiver(settings, sink, index, run, room)
     return [Route(path, receiver.write, methods=["POST"]) for path in settings.paths]
 
 

@@ -7,7 +7,7 @@ Pages that are reserved and never written cost nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import cramjam
 import numpy as np
@@ -83,8 +83,17 @@ def sniff_encoding(body: bytes) -> str | None:
     return None
 
 
-def decompress(body: bytes, encoding: str, max_bytes: int) -> NDArray[np.uint8]:
+def _claim_nothing(n_bytes: int) -> None:
+    pass
+
+
+def decompress(
+    body: bytes, encoding: str, max_bytes: int, claim: Callable[[int], object] = _claim_nothing
+) -> NDArray[np.uint8]:
     """Unpack a body of a known encoding; the result is read-only.
+
+    `claim` is told how many bytes an attempt may fill before it is made, and may raise; a later attempt replaces the
+    earlier one.
 
     Raises LimitExceededError (`too_large`) when it unpacks to more than `max_bytes`, MalformedInputError when it is
     not of that encoding.
@@ -94,27 +103,28 @@ def decompress(body: bytes, encoding: str, max_bytes: int) -> NDArray[np.uint8]:
             raise _too_large(max_bytes)
         return np.frombuffer(body, np.uint8)
     if encoding == SNAPPY:
-        return _decompress_snappy(body, max_bytes)
-    if encoding == DEFLATE:
-        return _decompress_bounded(_deflate_variant(body), DEFLATE, body, max_bytes)
-    return _decompress_bounded(_DECOMPRESS_INTO[encoding], encoding, body, max_bytes)
+        return _decompress_snappy(body, max_bytes, claim)
+    unpack = _deflate_variant(body) if encoding == DEFLATE else _DECOMPRESS_INTO[encoding]
+    return _decompress_bounded(_Unpacking(encoding, unpack, claim), body, max_bytes)
 
 
-def decompress_leniently(body: bytes, declared: str, max_bytes: int) -> NDArray[np.uint8]:
+def decompress_leniently(
+    body: bytes, declared: str, max_bytes: int, claim: Callable[[int], object] = _claim_nothing
+) -> NDArray[np.uint8]:
     """Unpack a body whose header may be wrong or missing, where the protocol's habit is Snappy blocks.
 
     What the first bytes give away is believed before the header. Real senders leave the header out of Snappy
-    bodies. Raises as `decompress`, for the declared encoding.
+    bodies. `claim` and what is raised are as for `decompress`, with the declared encoding.
     """
     marked = sniff_encoding(body)
     if marked is not None:
-        return decompress(body, marked, max_bytes)
+        return decompress(body, marked, max_bytes, claim)
     if declared in (SNAPPY, DEFLATE):
-        return decompress(body, declared, max_bytes)
+        return decompress(body, declared, max_bytes, claim)
     try:
-        return decompress(body, SNAPPY, max_bytes)
+        return decompress(body, SNAPPY, max_bytes, claim)
     except MalformedInputError:
-        return decompress(body, declared, max_bytes)
+        return decompress(body, declared, max_bytes, claim)
 
 
 def _too_large(max_bytes: int) -> LimitExceededError:
@@ -123,7 +133,7 @@ def _too_large(max_bytes: int) -> LimitExceededError:
     )
 
 
-def _decompress_snappy(body: bytes, max_bytes: int) -> NDArray[np.uint8]:
+def _decompress_snappy(body: bytes, max_bytes: int, claim: Callable[[int], object]) -> NDArray[np.uint8]:
     """A Snappy block. Format: https://github.com/google/snappy/blob/main/format_description.txt"""
     try:
         declared = int(cramjam.snappy.decompress_raw_len(body)) if body else 0
@@ -133,6 +143,7 @@ def _decompress_snappy(body: bytes, max_bytes: int) -> NDArray[np.uint8]:
         raise _too_large(max_bytes)
     if not body or declared > _MAX_SNAPPY_RATIO * len(body):
         raise MalformedInputError("the body is not a Snappy block: its length cannot be true")
+    claim(declared)
     target = np.empty(declared, np.uint8)
     try:
         written = cramjam.snappy.decompress_raw_into(body, target.data)
@@ -155,9 +166,19 @@ def _deflate_variant(body: bytes) -> Callable[..., Any]:
     return cramjam.zlib.decompress_into if has_header else cramjam.deflate.decompress_into
 
 
-def _decompress_bounded(unpack: Callable[..., Any], name: str, body: bytes, max_bytes: int) -> NDArray[np.uint8]:
+class _Unpacking(NamedTuple):
+    """A format's name, its function, and who is to be asked for memory."""
+
+    name: str
+    unpack: Callable[..., Any]
+    claim: Callable[[int], object]
+
+
+def _decompress_bounded(unpacking: _Unpacking, body: bytes, max_bytes: int) -> NDArray[np.uint8]:
+    name, unpack, claim = unpacking
     room = min(max_bytes, max(_FIRST_BYTES, _FIRST_RATIO * len(body)))
     while True:
+        claim(room)
         target = np.empty(room, np.uint8)
         try:
             written = int(unpack(body, target))

@@ -22,6 +22,10 @@ from swarmscope.receivers.wire.scan_kernel import FAULT, GROW, Tables, scan_tabl
 
 MAX_DEPTH = 64  # levels of recursion (an AnyValue in an AnyValue); protobuf's own parsers stop at 100 messages
 MAX_CELLS = 1 << 26  # 512 MiB: an 8-byte cell for each half byte of a 32 MiB body
+# The densest honest bytes are packed counts of one byte each, which take two cells; messages of two bytes that say
+# nothing would take up to eight.
+CELLS_PER_BYTE = 3
+_FREE_CELLS = 1 << 18  # small bodies need not be measured that closely
 _SMALLEST_CAPACITY = 16
 
 FAULT_TEXTS = (
@@ -217,6 +221,10 @@ class ScanLimits:
     max_depth: int = MAX_DEPTH
     max_cells: int = MAX_CELLS
 
+    def for_body(self, n_bytes: int) -> ScanLimits:
+        """The limits for a body of that size: cells are also bounded by what so many bytes can sensibly hold."""
+        return ScanLimits(self.max_depth, min(self.max_cells, _FREE_CELLS + CELLS_PER_BYTE * n_bytes))
+
 
 _DEFAULT_LIMITS = ScanLimits()
 
@@ -236,6 +244,7 @@ def scan_message(
     starts = np.array([0] if spans is None else spans[0], np.int64)
     ends = np.array([len(buffer)] if spans is None else spans[1], np.int64)
     root = schema.table_index[schema.root]
+    limits = limits.for_body(len(buffer))
     capacity = _first_capacity(schema, len(buffer), limits)
     capacity[root] = max(capacity[root], len(starts))
     tables = _allocate(schema, capacity, limits)
@@ -291,8 +300,11 @@ def _allocate(schema: MessageSchema, capacity: NDArray[np.int64], limits: ScanLi
 
 def _enlarge(schema: MessageSchema, tables: Tables, limits: ScanLimits) -> Tables:
     """Double the table that is full (`state[1]`); everything else is copied as it stands."""
-    capacity = tables.capacity.copy()
-    capacity[tables.state[1]] *= 2
+    capacity, full, widths = tables.capacity.copy(), int(tables.state[1]), _widths(schema)
+    left = (limits.max_cells - int((widths * capacity).sum())) // int(widths[full])
+    if left < _SMALLEST_CAPACITY:
+        raise MalformedInputError(f"the message holds more than {limits.max_cells} values")
+    capacity[full] += min(left, max(int(capacity[full]), _SMALLEST_CAPACITY))
     larger = _allocate(schema, capacity, limits)
     for table, shape in enumerate(schema.shapes):
         old, new, used = int(tables.capacity[table]), int(capacity[table]), int(tables.rows[table])
