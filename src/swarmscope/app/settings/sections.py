@@ -38,13 +38,13 @@ class StorageSettings(Section):
 
     fsync: bool = Field(default=False, description="Acknowledge only what survives a power cut, not just a `kill -9`.")
     max_memory: Size = Field(default=ByteSize(1024 * _MIB), description="Memory that ClickHouse may take.")
-    cached_samples: Count = Field(default=8_000_000, description="Newest samples that are kept in memory for queries.")
+    cached_samples: Count = Field(default=4_000_000, description="Newest samples that are kept in memory for queries.")
     flush_after: PositiveLength = Field(
         default=parse_duration("10s"), description="How long samples stay in the journal before they become a part."
     )
     flush_samples: Count = Field(default=500_000, description="A part is written at once when so many samples wait.")
     max_unflushed_samples: Count = Field(
-        default=8_000_000, description="Samples in the journal; above it senders are told to come back later."
+        default=4_000_000, description="Samples in the journal; above it senders are told to come back later."
     )
     max_future: PositiveLength = Field(
         default=parse_duration("1d"), description="Samples that lie further ahead of the clock are refused."

@@ -30,6 +30,8 @@ from swarmscope.store.embedded.insertion import Inserter
 from swarmscope.store.embedded.native import AnyArray, decode_native
 from swarmscope.store.embedded.statement_watch import StatementWatch
 
+# ClickHouse would compile what is asked a third time. Its compiler takes 35 MiB, and rollups gain 6 ms a million rows.
+_NO_COMPILER = "compile_expressions=0&compile_aggregate_expressions=0&compile_sort_description=0"
 # How long a statement that belongs to no query waits for a connection, and how often a query is asked meanwhile.
 _LONGEST_WAIT_S = 30.0
 _LOOK_AGAIN_S = 0.02
@@ -64,6 +66,7 @@ class Engine:
         BACKUP may write to `backups` and nowhere else.
         """
         options = f"max_server_memory_usage={max_memory_bytes}&mark_cache_size=67108864&max_thread_pool_size=64"
+        options += f"&{_NO_COMPILER}"
         options += f"&backups.allowed_path={backups}"
         self._target = f"{folder}?{options}"
         self._writer = chdb.connect(self._target)
