@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swarmscope.lang.logql.patterns import parse_pattern
 from swarmscope.model.labels import Utf8Column
-from swarmscope.query.logql.pattern_matching import LinePattern, matches_pattern, parse_pattern
+from swarmscope.query.logql.pattern_matching import LinePattern, capture_pattern, matches_pattern
 from swarmscope.query.logql.text_search import contains
 
 _TEXTS = st.text(alphabet="ab c-", max_size=24)
@@ -22,15 +23,15 @@ def test_contains_is_pythons_in(lines: list[str], needle: str) -> None:
     assert found.tolist() == [needle in line for line in lines]
 
 
-def _captured(line: str, *parts: str | bytes) -> dict[str, str]:
-    extracted = parse_pattern(Utf8Column.from_strings(["before", line, "after"]), LinePattern.from_parts(parts))
+def _captured(line: str, pattern: str) -> dict[str, str]:
+    ready = LinePattern.from_parts(parse_pattern(pattern))
+    extracted = capture_pattern(Utf8Column.from_strings(["before", line, "after"]), ready)
     return {name: column.text(1) for name, column in extracted.columns.items() if column.length[1] >= 0}
 
 
 def test_the_manuals_example() -> None:
     line = '0.191.12.2 - - [10/Jun/2021:09:14:29 +0000] "GET /api/plugins/versioncheck HTTP/1.1" 200 2 "-" "Go-http"'
-    parts = ("ip", b" - - ", "", b' "', "method", b" ", "uri", b" ", "", b'" ', "status", b" ", "size", b" ", "")
-    assert _captured(line, *parts) == {
+    assert _captured(line, '<ip> - - <_> "<method> <uri> <_>" <status> <size> <_>') == {
         "ip": "0.191.12.2",
         "method": "GET",
         "uri": "/api/plugins/versioncheck",
@@ -40,24 +41,19 @@ def test_the_manuals_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "parts", "expected"),
+    ("line", "pattern", "expected"),
     [
-        ("key=value;", (b"key=", "v", b";"), {"v": "value"}),
-        ("x key=value;", (b"key=", "v", b";"), {}),
-        ("a b", ("one", b" ", "two", b" ", "three"), {"one": "a", "two": "b"}),
-        ("a b c d", ("one", b" ", "rest"), {"one": "a", "rest": "b c d"}),
-        ("", ("one",), {}),
-        ("only", ("one",), {"one": "only"}),
-        (" a", ("one", b" ", "two"), {"one": "", "two": "a"}),
+        ("key=value;", "key=<v>;", {"v": "value"}),
+        ("x key=value;", "key=<v>;", {}),
+        ("a b", "<one> <two> <three>", {"one": "a", "two": "b"}),
+        ("a b c d", "<one> <rest>", {"one": "a", "rest": "b c d"}),
+        ("", "<one>", {}),
+        ("only", "<one>", {"one": "only"}),
+        (" a", "<one> <two>", {"one": "", "two": "a"}),
     ],
 )
-def test_captures(line: str, parts: tuple[str | bytes, ...], expected: dict[str, str]) -> None:
-    assert _captured(line, *parts) == expected
-
-
-def test_parts_must_alternate() -> None:
-    with pytest.raises(ValueError, match="alternate"):
-        LinePattern.from_parts(["a", "b"])
+def test_captures(line: str, pattern: str, expected: dict[str, str]) -> None:
+    assert _captured(line, pattern) == expected
 
 
 _LITERALS = st.text(alphabet="ab-", min_size=1, max_size=3)
@@ -66,12 +62,8 @@ _LITERALS = st.text(alphabet="ab-", min_size=1, max_size=3)
 @settings(max_examples=400, deadline=None)
 @given(st.lists(_LITERALS, min_size=1, max_size=3), st.booleans(), st.booleans(), st.text(alphabet="ab-", max_size=12))
 def test_the_filter_is_a_regular_expression(literals: list[str], begins: bool, ends: bool, line: str) -> None:
-    parts: list[str | bytes] = [""] if begins else []
-    for literal in literals:
-        parts += [literal.encode(), ""]
-    if not ends:
-        parts.pop()
+    pattern = ("<_>" if begins else "") + "<_>".join(literals) + ("<_>" if ends else "")
     expression = ".*".join(re.escape(literal) for literal in literals)
     expression = (".*" if begins else "") + expression + (".*" if ends else "")
-    found = matches_pattern(Utf8Column.from_strings([line]), LinePattern.from_parts(parts))
+    found = matches_pattern(Utf8Column.from_strings([line]), LinePattern.from_parts(parse_pattern(pattern)))
     assert found.tolist() == [re.fullmatch(expression, line) is not None]

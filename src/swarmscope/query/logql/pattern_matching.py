@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.lang.logql.patterns import Capture, Literal, PatternPart
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import address_of
 from swarmscope.query.logql.extraction import ABSENT, Extracted
@@ -28,23 +29,17 @@ class LinePattern:
     ends_with_capture: bool
 
     @classmethod
-    def from_parts(cls, parts: Sequence[str | bytes]) -> LinePattern:
-        """Of parts in order: str for a capture ("" for one without a name), bytes for a literal.
-
-        Raises ValueError where two captures or two literals follow each other.
-        """
-        for left, right in zip(parts, parts[1:], strict=False):
-            if isinstance(left, bytes) == isinstance(right, bytes):
-                raise ValueError("captures and literals must alternate")
+    def from_parts(cls, parts: Sequence[PatternPart]) -> LinePattern:
+        """Of a parsed pattern, whose captures and literals alternate."""
         return cls(
-            tuple(part for part in parts if isinstance(part, bytes)),
-            tuple(part for part in parts if isinstance(part, str)),
-            bool(parts) and isinstance(parts[0], str),
-            bool(parts) and isinstance(parts[-1], str),
+            tuple(part.text.encode() for part in parts if isinstance(part, Literal)),
+            tuple(part.name if part.named else "" for part in parts if isinstance(part, Capture)),
+            bool(parts) and isinstance(parts[0], Capture),
+            bool(parts) and isinstance(parts[-1], Capture),
         )
 
 
-def parse_pattern(line: Utf8Column, pattern: LinePattern) -> Extracted:
+def capture_pattern(line: Utf8Column, pattern: LinePattern) -> Extracted:
     """Named captures of the lines [n]; no line fails.
 
     Where a literal is missing, the capture before it takes the rest of the line, and what follows it is absent.
