@@ -18,7 +18,16 @@ from swarmscope.receivers.loki.label_text import parse_label_text
 from swarmscope.receivers.loki.push_columns import EntryArrays, PairArrays, PushColumns
 from swarmscope.receivers.loki.schema import SCHEMA
 from swarmscope.receivers.wire.key_hash import derive_secrets, hash_spans
-from swarmscope.receivers.wire.log_pairs import NO_GROUPS, Pairs, TypedColumns, settle_pairs
+from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
+from swarmscope.receivers.wire.log_pairs import (
+    MAX_LINES,
+    MAX_PAIRS,
+    NO_GROUPS,
+    Pairs,
+    TypedColumns,
+    check_count,
+    settle_pairs,
+)
 from swarmscope.receivers.wire.log_streams import DISCOVER_SERVICE_NAME, resolve_streams, with_service_name
 from swarmscope.receivers.wire.scanner import FAULT_TEXTS, scan_message
 from swarmscope.receivers.wire.text_tail import TextTail
@@ -36,6 +45,7 @@ class PushContext:
 
     index: SeriesIndex
     tenant: str
+    claim: Claim = claim_nothing  # told how much memory the rest of the decoding may take
     discover: tuple[str, ...] = DISCOVER_SERVICE_NAME
 
 
@@ -52,11 +62,11 @@ class DecodedPush:
 def decode_push(body: NDArray[np.uint8], context: PushContext, *, as_json: bool = False) -> DecodedPush:
     """Decode one push request. Raises MalformedInputError, with the place, for what is none."""
     if as_json:
-        return _to_batch(read_json_push(body, context.index.seed), context)
+        return _to_batch(read_json_push(body, context.index.seed, context.claim), context)
     if body.flags.writeable:
         body = body.view()
         body.flags.writeable = False
-    return _to_batch(_read_push(body, context.index.seed), context)
+    return _to_batch(_read_push(body, context), context)
 
 
 @lru_cache(maxsize=16)
@@ -64,9 +74,11 @@ def _secrets(seed: int) -> NDArray[np.uint64]:
     return derive_secrets(seed, _LABEL_TEXT_PURPOSE)
 
 
-def _read_push(body: NDArray[np.uint8], seed: int) -> PushColumns:
+def _read_push(body: NDArray[np.uint8], context: PushContext) -> PushColumns:
     scan = scan_message(SCHEMA, body)
     found = scan.table("EntryAdapter")
+    check_count(len(found), MAX_LINES, "lines")
+    context.claim(line_bytes(len(body), len(found)))
     start, end = np.ascontiguousarray(found.start), np.ascontiguousarray(found.end)
     room = len(body) // _PAIR_BYTES + _SPARE_PAIRS
     while True:
@@ -75,6 +87,7 @@ def _read_push(body: NDArray[np.uint8], seed: int) -> PushColumns:
         if n_pairs < 0:
             text = FAULT_TEXTS[int(fault[0])]
             raise MalformedInputError(f"EntryAdapter, field {fault[1]}, at byte {fault[2]}: {text}")
+        check_count(n_pairs, MAX_PAIRS, "metadata pairs")
         if n_pairs <= room:
             break
         room = n_pairs
@@ -85,7 +98,9 @@ def _read_push(body: NDArray[np.uint8], seed: int) -> PushColumns:
         text = body[begin : begin + int(labels.length[stream])].tobytes()
         return parse_label_text(text.decode(errors="replace"))
 
-    key = hash_spans(body, np.ascontiguousarray(labels.start), np.ascontiguousarray(labels.length), _secrets(seed))
+    key = hash_spans(
+        body, np.ascontiguousarray(labels.start), np.ascontiguousarray(labels.length), _secrets(context.index.seed)
+    )
     stream = np.ascontiguousarray(found.parent)
     return PushColumns(body, key, make_labels, stream, entries, pairs.to_pairs(np.append(entries.pairs_begin, n_pairs)))
 
@@ -97,6 +112,8 @@ def _to_batch(push: PushColumns, context: PushContext) -> DecodedPush:
             raise ValueError(NO_LABELS)
         return with_service_name(labels, context.discover)
 
+    n_lines, n_pairs = len(push.stream), len(push.pairs.name_start)
+    context.claim(line_bytes(len(push.buffer), n_lines) + pair_bytes(n_pairs))
     streams = resolve_streams(context.index, context.tenant, push.stream_key, labels_of)
     tail, entries = TextTail(push.buffer), push.entries
     line, n_repaired = _repaired(Utf8Column(push.buffer, entries.line_start, entries.line_length), tail)
@@ -104,8 +121,8 @@ def _to_batch(push: PushColumns, context: PushContext) -> DecodedPush:
     values, most = _repaired(Utf8Column(push.buffer, push.pairs.value_start, push.pairs.value_length), tail)
     buffer = tail.joined()
     own = Pairs(push.pairs.offsets, names.start, names.length, values.start, values.length)
-    typed = TypedColumns.empty(len(push.stream))
-    settled = settle_pairs(buffer, own, NO_GROUPS, np.zeros(len(push.stream), np.int64), typed, context.index.seed)
+    typed = TypedColumns.empty(n_lines)
+    settled = settle_pairs(buffer, own, NO_GROUPS, np.zeros(n_lines, np.int64), typed, context.index.seed)
     batch = LogBatch(
         stream_key=streams.key,
         stream_ref=streams.ref,

@@ -20,6 +20,8 @@ from swarmscope.receivers.loki.json_kernel import (
 from swarmscope.receivers.loki.label_text import LabelTextError, is_label_name, to_label_text
 from swarmscope.receivers.loki.push_columns import EntryArrays, PairArrays, PushColumns
 from swarmscope.receivers.wire.key_hash import combine_hashes, derive_secrets, hash_span, to_tuple
+from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
+from swarmscope.receivers.wire.log_pairs import MAX_LINES, MAX_PAIRS, check_count
 from swarmscope.receivers.wire.memory import address_of
 
 FAULT_TEXTS = (
@@ -70,8 +72,8 @@ def _make_arrays(room: tuple[int, int, int, int]) -> PushArrays:
     )  # fmt: skip
 
 
-def read_json_push(body: NDArray[np.uint8], seed: int) -> PushColumns:
-    """Read a request. Raises MalformedInputError, which names the byte where it broke."""
+def read_json_push(body: NDArray[np.uint8], seed: int, claim: Claim = claim_nothing) -> PushColumns:
+    """Read a request. Raises MalformedInputError, which names the byte where it broke, and LimitExceededError."""
     n = len(body)
     room = tuple(n // size + _SPARE for size in (_ENTRY_BYTES, _PAIR_BYTES, _LABEL_BYTES, _STREAM_BYTES))
     while True:
@@ -79,6 +81,9 @@ def read_json_push(body: NDArray[np.uint8], seed: int) -> PushColumns:
         if not walk_push(buffer, arrays):
             raise _to_error(body, arrays)
         counts = tuple(arrays.counts.tolist())
+        check_count(counts[N_ENTRIES], MAX_LINES, "lines")
+        check_count(max(counts), MAX_PAIRS, "labels or metadata pairs")
+        claim(line_bytes(n, counts[N_ENTRIES] + counts[N_STREAMS]) + pair_bytes(counts[N_PAIRS] + counts[N_LABELS]))
         if all(count <= place for count, place in zip(counts, room, strict=True)):
             break
         room = tuple(max(pair) for pair in zip(counts, room, strict=True))

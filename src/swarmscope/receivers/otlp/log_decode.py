@@ -50,7 +50,8 @@ from swarmscope.receivers.otlp.log_resources import ResourceBook, ResourceFacts
 from swarmscope.receivers.otlp.log_values import ValueColumns, expand_maps, repair_texts, write_values
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.wire.key_hash import derive_secrets, hash_spans
-from swarmscope.receivers.wire.log_pairs import Pairs, TypedColumns, settle_pairs
+from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
+from swarmscope.receivers.wire.log_pairs import MAX_LINES, MAX_PAIRS, Pairs, TypedColumns, check_count, settle_pairs
 from swarmscope.receivers.wire.log_streams import Streams, resolve_streams
 from swarmscope.receivers.wire.message_schema import MessageSchema
 from swarmscope.receivers.wire.scanner import FAULT_TEXTS, Scan, scan_message
@@ -100,12 +101,17 @@ class LogsDecoder:
         self._secrets = derive_secrets(index.seed, _PART_PURPOSE)
         self._book = ResourceBook(settings, index.seed)
 
-    def decode(self, body: NDArray[np.uint8], tenant: str) -> DecodedLogs:
-        """Decode one ExportLogsServiceRequest. Raises MalformedInputError."""
+    def decode(self, body: NDArray[np.uint8], tenant: str, claim: Claim = claim_nothing) -> DecodedLogs:
+        """Decode one ExportLogsServiceRequest. Raises MalformedInputError, and LimitExceededError beyond what is taken.
+
+        `claim` is told how much memory the rest of the decoding may take, and may raise.
+        """
         if body.flags.writeable:
             body = body.view()
             body.flags.writeable = False
         scan = scan_message(SCHEMA, body)
+        claim(line_bytes(len(body), scan.count("LogRecord")))
+        check_count(scan.count("LogRecord"), MAX_LINES, "log records")
         rows, pairs, offsets = _walk(scan)
         tail = TextTail(body)
         pairs, offsets = expand_maps(body, pairs, offsets, tail)
@@ -117,6 +123,8 @@ class LogsDecoder:
         groups = self._to_groups(scan, tenant, tail)
         typed = _to_typed(body, rows)
         scope = scan.table("LogRecord").parent
+        n_shared = int(np.diff(groups.pairs.offsets)[groups.of_scope[scope]].sum())
+        claim(line_bytes(len(body), len(rows)) + pair_bytes(min(len(own.name_start) + n_shared, MAX_PAIRS)))
         buffer = tail.joined()
         settled = settle_pairs(buffer, own, groups.pairs, groups.of_scope[scope], typed, self._index.seed)
         batch = LogBatch(
@@ -194,6 +202,7 @@ def _walk(scan: Scan) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.
         if n_pairs < 0:
             text = FAULT_TEXTS[int(fault[0])]
             raise MalformedInputError(f"LogRecord, field {fault[1]}, at byte {fault[2]}: {text}")
+        check_count(n_pairs, MAX_PAIRS, "attributes")
         if n_pairs <= room:
             return rows, pairs[:, :n_pairs], np.append(rows[:, PAIRS_BEGIN], n_pairs)
         room = n_pairs

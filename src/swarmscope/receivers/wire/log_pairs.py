@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import LabelSets, Utf8Column
 from swarmscope.model.logs import SPAN_ID_BYTES, TRACE_ID_BYTES, Level
 from swarmscope.receivers.wire.key_hash import (
@@ -35,6 +36,10 @@ _MAX_SEVERITY = 24
 _MAX_DIGITS = 18  # always within int64
 _CLEAN, _TYPED, _REPEATED = 1, 2, 3  # verdicts on a list of names; 0: not known yet
 _REMEMBERED = 256
+# Above what honest senders fit into the largest body that is taken; what a resource says is repeated by line, so the
+# size of a body bounds neither.
+MAX_LINES = 1_000_000
+MAX_PAIRS = 10_000_000
 
 
 class Pairs(NamedTuple):
@@ -281,6 +286,15 @@ def _known_words(seed: int) -> _Known:
     return _Known(hashed[0], hashed[1], words)
 
 
+def check_count(count: int, bound: int, what: str) -> None:
+    """Raise LimitExceededError (`too_large`) where one request holds more than a decoder takes."""
+    if count > bound:
+        limit = "limits.max_body_bytes_decompressed"
+        raise LimitExceededError(
+            f"one request holds {count} {what}, more than {bound}: send smaller ones", limit=limit, too_large=True
+        )
+
+
 NO_GROUPS = Pairs(np.zeros(2, np.int64), *(np.zeros(0, np.int64) for _ in range(4)))
 
 
@@ -290,7 +304,8 @@ def settle_pairs(
     """The metadata of n lines, each name once and no empty value; `typed` is filled in place.
 
     `own` are the lines' pairs, `shared` [n_groups] those of their groups; `group` [n] says which group a line is of.
-    `NO_GROUPS` is one group that shares nothing.
+    `NO_GROUPS` is one group that shares nothing. Raises LimitExceededError (`too_large`) beyond MAX_PAIRS.
     """
+    check_count(len(own.name_start) + int(np.diff(shared.offsets)[group].sum()), MAX_PAIRS, "metadata pairs")
     settled: Pairs = Pairs(*_settle(buffer, own, shared, group, typed, _known_words(seed)))
     return settled
