@@ -38,7 +38,7 @@ class CommitSettings:
 
     max_generation_rows: int = 1_000_000
     max_generation_age_s: float = 10.0
-    max_unflushed_rows: int = 8_000_000
+    max_unflushed_rows: int = 4_000_000
     retention_ms: int | None = None
     max_future_ms: int = 24 * 3600 * 1000
 

@@ -47,7 +47,7 @@ class StoreSettings:
     folder: Path
     fsync: bool = False
     max_clickhouse_memory_bytes: int = 1 << 30
-    max_cached_rows: int = 8_000_000
+    max_cached_rows: int = 4_000_000
     metrics_retention_s: int | None = 90 * 24 * 3600
     read_connections: int = 4
     max_label_cells: int = MAX_LABEL_CELLS
