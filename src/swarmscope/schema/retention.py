@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from swarmscope.schema.tables import Table
 
-MS_PER_SECOND = 1000
-
 
 def ttl_statement(table: Table, retention_s: int | None) -> str:
     """ALTER TABLE that sets or (None) removes the retention of a table with a time column.
@@ -14,7 +12,5 @@ def ttl_statement(table: Table, retention_s: int | None) -> str:
     """
     if retention_s is None:
         return f"ALTER TABLE {table.name} REMOVE TTL"
-    return (
-        f"ALTER TABLE {table.name} MODIFY TTL "
-        f"toDateTime(intDiv(greatest({table.time_column}, 0), {MS_PER_SECOND})) + INTERVAL {retention_s} SECOND DELETE"
-    )
+    written_s = f"intDiv(greatest({table.time_column}, 0), {table.ticks_per_second})"
+    return f"ALTER TABLE {table.name} MODIFY TTL toDateTime({written_s}) + INTERVAL {retention_s} SECOND DELETE"

@@ -27,7 +27,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One MergeTree table. `time_column` holds Unix milliseconds and is what retention looks at ("" for none)."""
+    """One MergeTree table. `time_column` is what retention looks at ("" for none), in Unix time of some unit.
+
+    `indexes` are skip indexes as they stand behind the word INDEX.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -36,6 +39,8 @@ class Table:
     time_column: str = ""
     partition_by: str = ""
     settings: str = ""
+    indexes: tuple[str, ...] = ()
+    ticks_per_second: int = 1000
 
     def column_names(self) -> tuple[str, ...]:
         """Names in the order of definition."""
@@ -43,7 +48,8 @@ class Table:
 
     def create_statement(self) -> str:
         """CREATE TABLE without retention, which `retention.ttl_statement` adds."""
-        columns = ",\n  ".join(column.definition() for column in self.columns)
+        definitions = [column.definition() for column in self.columns]
+        columns = ",\n  ".join((*definitions, *(f"INDEX {index}" for index in self.indexes)))
         partition = f"\nPARTITION BY {self.partition_by}" if self.partition_by else ""
         settings = f"\nSETTINGS {self.settings}" if self.settings else ""
         return (

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from swarmscope.model.errors import UnavailableError
-from swarmscope.store.embedded.native import AnyArray, encode_native
+from swarmscope.store.embedded.native import AnyColumn, encode_native
 
 _SLICE_BYTES = 1 << 20
 # One block a statement: parts are as large as the batch. A backfill may touch any number of days. Nothing is
@@ -30,8 +30,8 @@ class Inserter:
         self._connection = connection
         self._staged: set[str] = set()
 
-    def insert(self, table: str, columns: Mapping[str, AnyArray]) -> None:
-        """Insert fixed-width columns [n_rows] as one block; durable in a part on return.
+    def insert(self, table: str, columns: Mapping[str, AnyColumn]) -> None:
+        """Insert columns [n_rows] as one block; durable in a part on return.
 
         Rows MUST be in the table's order and without repeated keys: ClickHouse is told not to look for any, which
         costs it three times the rest of an insert. Raises UnavailableError where the table could not take them.

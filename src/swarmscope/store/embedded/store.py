@@ -12,6 +12,7 @@ import pyarrow as pa
 from swarmscope import __version__
 from swarmscope.model.contracts import Clock, ReadBudget
 from swarmscope.model.errors import SwarmscopeError
+from swarmscope.schema.log_tables import TIMED_LOG_TABLES
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
 from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCH_LAST_REFRESH, TOUCHED
@@ -25,6 +26,7 @@ from swarmscope.store.embedded.flush import Flusher, PartWriter
 from swarmscope.store.embedded.folder_lock import FolderLock
 from swarmscope.store.embedded.generation import Generation
 from swarmscope.store.embedded.journal import Journal
+from swarmscope.store.embedded.logs.log_store import LogStore, LogStoreSettings
 from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
 from swarmscope.store.embedded.reader import EmbeddedReader
 from swarmscope.store.embedded.recall import recall_newest
@@ -52,10 +54,11 @@ class StoreSettings:
     read_connections: int = 4
     max_label_cells: int = MAX_LABEL_CELLS
     commit: CommitSettings = field(default_factory=CommitSettings)
+    logs: LogStoreSettings = field(default_factory=LogStoreSettings)
 
 
 class EmbeddedStore:
-    """`sink`, `reader` and `index` are what the rest of the program is handed."""
+    """`sink`, `reader` and `index` are what the rest of the program is handed; `log_…` are the same of logs."""
 
     def __init__(self, settings: StoreSettings, clock: Clock) -> None:
         """Open the folder: lock, migrate, load the catalogue, replay the journal.
@@ -95,6 +98,10 @@ class EmbeddedStore:
         self._journal = Journal(settings.folder / "journal", fsync=settings.fsync)
         self._writer = PartWriter(self.engine, self.catalogue)
         self._load()
+        self.logs = LogStore(
+            self.engine, settings.folder / "journal-logs", settings.logs, self._clock, fsync=settings.fsync
+        )
+        self.log_sink, self.log_reader, self.log_index = self.logs.sink, self.logs.reader, self.logs.catalogue
         active = Generation(self._journal.new_segment())
         self.memory = Memory(
             active, max_cached_rows=settings.max_cached_rows, covered_after_ms=self._newest_stored_ms()
@@ -131,8 +138,9 @@ class EmbeddedStore:
         self.engine.insert_arrow(VERSION_TABLE, pa.RecordBatch.from_pydict(row, schema=schema))
 
     def _apply_retention(self) -> None:
-        for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED):
-            wanted = self._settings.metrics_retention_s
+        metrics_s, logs_s = self._settings.metrics_retention_s, self._settings.logs.retention_s
+        kept_s = [(table, metrics_s) for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED)]
+        for table, wanted in (*kept_s, *((table, logs_s) for table in TIMED_LOG_TABLES)):
             current = self.engine.table(
                 "SELECT create_table_query AS query FROM system.tables "
                 "WHERE database = currentDatabase() AND name = {name:String}",
@@ -198,6 +206,7 @@ class EmbeddedStore:
         self._closed = True
         self._upkeep.close()
         self.sink.close()
+        self.logs.close(timeout_s)
         self.flusher.close(timeout_s)
         active = self.memory.active
         active.segment.close()

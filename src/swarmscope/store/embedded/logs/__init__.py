@@ -1,0 +1,1 @@
+"""Logs in the embedded store: journal, generations, parts, and reading them back."""

@@ -1,0 +1,196 @@
+"""From sealed generations of lines to ClickHouse parts: for each day one insert of lines and one of counts."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from swarmscope.instrument import metrics
+from swarmscope.schema.log_tables import LOG_COUNTS, LOGS, NS_PER_DAY
+from swarmscope.schema.tables import Table
+from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.flush import Flushed
+from swarmscope.store.embedded.logs.counts import counts_of
+from swarmscope.store.embedded.logs.generation import LogGeneration
+from swarmscope.store.embedded.logs.lines import Lines, line_column, metadata_column
+from swarmscope.store.embedded.logs.memory import LogMemory
+from swarmscope.store.embedded.logs.sorting import part_order
+from swarmscope.store.embedded.native import AnyArray, AnyColumn
+
+_log = logging.getLogger(__name__)
+_RETRY_FIRST_S = 0.5
+_RETRY_LONGEST_S = 30.0
+
+# (table, day): what of a segment is one insert, and one part.
+Insert = tuple[str, int]
+
+
+def observed_offsets(observed_ns: NDArray[np.int64], ts_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Column `observed`: 0 where no time was told, else the difference to `ts`, from 0 on upwards one higher."""
+    offset = observed_ns - ts_ns
+    offset[offset >= 0] += 1
+    offset[observed_ns <= 0] = 0
+    return offset
+
+
+def observed_times(offset: NDArray[np.int64], ts_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Back from `observed_offsets`."""
+    observed: NDArray[np.int64] = np.where(offset == 0, 0, ts_ns + offset - (offset > 0))
+    return observed
+
+
+class LogPartWriter:
+    """Writes a segment's lines to parts. Not thread-safe: one flush at a time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def write(
+        self, lines: Lines, batches: dict[str, list[pa.RecordBatch]], segment: int, done: set[Insert] | None = None
+    ) -> set[Insert]:
+        """Insert everything but what is in `done`, which grows insert by insert; returns it.
+
+        Rows carry `segment`: where a process died in the middle, `inserted` says what is in. Raises what the engine
+        raises.
+        """
+        for table, parts in batches.items():
+            self._engine.insert_arrow(table, pa.concat_batches(parts) if len(parts) > 1 else parts[0])
+        done = set() if done is None else done
+        stream = lines.stream.astype(np.int64)
+        order = part_order(stream, lines.ts_ns)
+        for day, rows in _by_day(lines.ts_ns[order]):
+            if (LOGS.name, day) not in done:
+                self._engine.insert(LOGS.name, _columns(lines, order[rows], segment))
+                done.add((LOGS.name, day))
+        level, size = lines.level[order], lines.line_length[order].astype(np.int64)
+        counts = counts_of(stream[order], lines.ts_ns[order], level, size)
+        for day, rows in _by_day(counts.bucket_ns):
+            if (LOG_COUNTS.name, day) not in done:
+                columns: dict[str, AnyArray] = {
+                    "stream": counts.stream[rows].astype(np.uint32),
+                    "bucket": counts.bucket_ns[rows],
+                    "level": counts.level[rows],
+                    "lines": counts.lines[rows].astype(np.uint64),
+                    "bytes": counts.bytes[rows].astype(np.uint64),
+                    "segment": np.full(len(rows), segment, np.uint32),
+                }
+                self._engine.insert(LOG_COUNTS.name, columns)
+                done.add((LOG_COUNTS.name, day))
+        return done
+
+    def inserted(self, segment: int) -> set[Insert]:
+        """What of the segment is in parts already."""
+        return self._days(LOGS, segment) | self._days(LOG_COUNTS, segment)
+
+    def _days(self, table: Table, segment: int) -> set[Insert]:
+        found = self._engine.columns(
+            f"SELECT DISTINCT {table.partition_by} AS day FROM {table.name} WHERE segment = {segment}"
+        )
+        return {(table.name, int(day)) for day in found["day"].astype(np.int64)} if found else set()
+
+
+def _by_day(ts_ns: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Days and the rows that belong to each, in their order."""
+    if len(ts_ns) == 0:
+        return
+    day = ts_ns // NS_PER_DAY
+    if day.min() == day.max():
+        yield int(day[0]), np.arange(len(day))
+        return
+    order = np.argsort(day, kind="stable")
+    bounds = np.flatnonzero(np.diff(day[order])) + 1
+    for rows in np.split(order, bounds):
+        yield int(day[rows[0]]), rows
+
+
+def _columns(lines: Lines, rows: NDArray[np.int64], segment: int) -> dict[str, AnyColumn]:
+    ts_ns = lines.ts_ns[rows]
+    return {
+        "stream": lines.stream[rows],
+        "ts": ts_ns,
+        "level": lines.level[rows],
+        "severity": lines.severity[rows],
+        "observed": observed_offsets(lines.observed_ns[rows], ts_ns),
+        "trace_id": lines.trace_id[rows],
+        "span_id": lines.span_id[rows],
+        "shape": lines.shape[rows],
+        "metadata": metadata_column(lines, rows),
+        "line": line_column(lines, rows),
+        "segment": np.full(len(rows), segment, np.uint32),
+    }
+
+
+class LogFlusher:
+    """The thread that turns sealed generations into parts, in order, retrying for as long as it takes."""
+
+    def __init__(self, writer: LogPartWriter, memory: LogMemory) -> None:
+        self._writer = writer
+        self._memory = memory
+        self._sealed: queue.SimpleQueue[LogGeneration | None] = queue.SimpleQueue()
+        self._idle = threading.Condition()
+        self._outstanding = 0
+        self._giving_up = threading.Event()
+        self.listeners: list[Callable[[Flushed], None]] = []
+        self._thread = threading.Thread(target=self._run, name="flush-logs", daemon=True)
+        self._thread.start()
+
+    def submit(self, generation: LogGeneration) -> None:
+        """Queue a sealed generation."""
+        with self._idle:
+            self._outstanding += 1
+        self._sealed.put(generation)
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Whether everything submitted so far reached parts within the time."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._outstanding == 0, timeout_s)
+
+    def close(self, timeout_s: float) -> None:
+        """Flush what is queued within the time; what is left stays in the journal for the next start."""
+        self._sealed.put(None)
+        self._thread.join(timeout_s)
+        self._giving_up.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (generation := self._sealed.get()) is not None:
+            self._flush(generation)
+            with self._idle:
+                self._outstanding -= 1
+                self._idle.notify_all()
+
+    def _flush(self, generation: LogGeneration) -> None:
+        generation.segment.close()
+        segment = generation.segment.number
+        begun = time.perf_counter()
+        pause_s = _RETRY_FIRST_S
+        is_first_try = True
+        while not self._giving_up.is_set():
+            try:
+                # An insert that failed may have happened all the same.
+                done = set() if is_first_try else self._writer.inserted(segment)
+                is_first_try = False
+                self._writer.write(generation.lines.snapshot(), generation.batches, segment, done)
+            except Exception as error:
+                metrics.FLUSH_FAILURES.inc()
+                _log.error("flush of journal segment %d of logs failed, trying again: %s", segment, error)
+                self._giving_up.wait(pause_s)
+                pause_s = min(2 * pause_s, _RETRY_LONGEST_S)
+                continue
+            n_lines = len(generation.lines)
+            self._memory.flushed(generation)
+            try:
+                generation.segment.remove()
+            except OSError as error:
+                # A replay at the next start finds its rows in parts.
+                _log.error("journal segment %d of logs cannot be removed: %s", segment, error)
+            for listener in self.listeners:
+                listener(Flushed(n_lines, time.perf_counter() - begun))
+            return

@@ -1,0 +1,101 @@
+"""Logs in the embedded store as one thing: opened once, in order, and closed in mirror order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from swarmscope.model.contracts import Clock
+from swarmscope.schema.log_tables import LOG_SHAPES, LOG_STREAMS
+from swarmscope.store.catalogue import Catalogue
+from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
+from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.journal import Journal
+from swarmscope.store.embedded.logs.commit import CommittingLogSink, LogCommitSettings
+from swarmscope.store.embedded.logs.flush import LogFlusher, LogPartWriter
+from swarmscope.store.embedded.logs.generation import LogGeneration
+from swarmscope.store.embedded.logs.memory import LogMemory
+from swarmscope.store.embedded.logs.reader import EmbeddedLogReader
+from swarmscope.store.embedded.logs.recent_lines import RecentLines
+from swarmscope.store.embedded.logs.replay import LogReplay
+from swarmscope.store.embedded.logs.shapes import ShapeTable
+from swarmscope.store.embedded.logs.upkeep import LogUpkeep
+
+_NS_PER_S = 1_000_000_000
+_FOR_EVER_NS = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True)
+class LogStoreSettings:
+    """How logs are kept."""
+
+    retention_s: int | None = 30 * 24 * 3600
+    max_label_cells: int = MAX_LABEL_CELLS
+    commit: LogCommitSettings = field(default_factory=LogCommitSettings)
+
+
+class LogStore:
+    """`sink`, `reader` and `catalogue` (the `SeriesIndex` of streams) are what the rest of the program is handed."""
+
+    def __init__(self, engine: Engine, folder: Path, settings: LogStoreSettings, clock: Clock, *, fsync: bool) -> None:
+        """Load streams and shapes and replay the journal, which is `folder`. Tables MUST be there.
+
+        Raises StoreUnusableError.
+        """
+        self._settings = settings
+        self._clock = clock
+        self.engine = engine
+        self.catalogue = Catalogue(max_label_cells=settings.max_label_cells)
+        self.shapes = ShapeTable()
+        self._journal = Journal(folder, fsync=fsync)
+        recent = RecentLines()
+        writer = LogPartWriter(engine)
+        self._load(writer, recent)
+        self.memory = LogMemory(self._new_generation())
+        self.flusher = LogFlusher(writer, self.memory)
+        retention_ns = None if settings.retention_s is None else settings.retention_s * _NS_PER_S
+        commit = replace(settings.commit, retention_ns=retention_ns)
+        names = (self.catalogue, self.shapes)
+        self.sink = CommittingLogSink(self.memory, names, commit, clock, self._seal, recent)
+        self.reader = EmbeddedLogReader(engine, names, self.memory, self.sink, self._oldest_ns)
+        self.upkeep = LogUpkeep(engine, self.catalogue, self.sink, clock, self._oldest_ns)
+
+    def _load(self, writer: LogPartWriter, recent: RecentLines) -> None:
+        replay = LogReplay(self._journal)
+        replay.insert_names(self.engine)
+        streams = self.engine.table(
+            f"SELECT {', '.join(LOG_STREAMS.column_names())} FROM {LOG_STREAMS.name} FINAL ORDER BY ref"
+        )
+        if streams is not None:
+            self.catalogue.load(streams)
+        shapes = self.engine.table(f"SELECT shape, names FROM {LOG_SHAPES.name} FINAL ORDER BY shape")
+        if shapes is not None:
+            self.shapes.load(shapes)
+        replay.finish(self.catalogue, self.shapes, writer, recent)
+
+    def _new_generation(self) -> LogGeneration:
+        commit = self._settings.commit
+        # A tenth more: the batch that fills a generation goes in whole.
+        n_rows, n_bytes = commit.max_generation_lines * 11 // 10, commit.max_generation_bytes * 11 // 10
+        return LogGeneration(self._journal.new_segment(), n_rows=n_rows, n_bytes=n_bytes)
+
+    def _oldest_ns(self) -> int:
+        retention_s = self._settings.retention_s
+        return _FOR_EVER_NS if retention_s is None else self._clock.now_ns() - retention_s * _NS_PER_S
+
+    def _seal(self) -> None:
+        self.flusher.submit(self.memory.seal(self._new_generation()))
+
+    def flush(self, timeout_s: float = 60.0) -> bool:
+        """Bring everything acknowledged so far into parts; whether that was done in time."""
+        return self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
+
+    def close(self, timeout_s: float = 8.0) -> None:
+        """Stop taking writes and flush; the engine stays open."""
+        self.upkeep.close()
+        self.sink.close()
+        self.flusher.close(timeout_s)
+        active = self.memory.active
+        active.segment.close()
+        if active.is_empty:
+            active.segment.remove()

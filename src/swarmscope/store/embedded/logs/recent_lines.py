@@ -1,0 +1,110 @@
+"""Lines that were committed lately, by hash: a sender that tries again after a lost answer does not double them.
+
+As in Loki, a line is the same when stream, time and text are; here its metadata and ids must be the same as well, so
+that two lines that only read alike both stay.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from swarmscope.model.raw_memory import Int, address_of, load_u64
+from swarmscope.store.embedded.logs.hashing import hash_bytes, mix
+from swarmscope.store.embedded.logs.lines import Lines
+
+_FIRST_SLOTS = 1 << 12
+# A million lines twice over: 10 s of generations at 200,000 lines a second, for 32 MiB.
+MAX_ENTRIES = 1 << 20
+
+
+class RecentLines:
+    """Two tables, of which the older is dropped when the newer is full. For the commit thread alone."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._max_entries = max_entries
+        self._seed = np.uint64(secrets.randbits(64))
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of no line."""
+        self._older = np.zeros(1, np.uint64)
+        self._newer = np.zeros(_FIRST_SLOTS, np.uint64)
+        self._count = 0
+
+    def reserve(self, n: int) -> None:
+        """Make room for `n` rows; `admit` them afterwards, in one call or more. Tokens of before are void."""
+        if self._count + n > self._max_entries and self._count:
+            self._older, self._newer, self._count = self._newer, np.zeros(_FIRST_SLOTS, np.uint64), 0
+        if 2 * (self._count + n) > len(self._newer):
+            self._newer = _resized(self._newer, 1 << (2 * (self._count + n)).bit_length())
+
+    def admit(self, lines: Lines) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which of the rows [n] are new, and a token for `withdraw`; those are known from now on."""
+        is_new, slots = _admit(lines, self._seed, self._newer, self._older)
+        self._count += len(slots)
+        return is_new, slots
+
+    def withdraw(self, token: NDArray[np.int64]) -> None:
+        """Forget the rows that an `admit` added, the last one first: they did not become durable."""
+        self._newer[token] = 0
+        self._count -= len(token)
+
+
+@njit(nogil=True, cache=True)
+def _hash_row(lines: Lines, row: Int, seed: Int) -> Int:
+    state = mix(seed, (np.uint64(lines.stream[row]) << np.uint64(32)) | np.uint64(lines.shape[row]))
+    state = mix(state, lines.ts_ns[row])
+    state = mix(state, (np.uint64(lines.line_length[row]) << np.uint64(8)) | np.uint64(lines.severity[row]))
+    trace, span = address_of(lines.trace_id), address_of(lines.span_id)
+    state = mix(state, load_u64(trace, 16 * row))
+    state = mix(state, load_u64(trace, 16 * row + 8))
+    state = mix(state, load_u64(span, 8 * row))
+    length = np.int64(lines.line_length[row]) + np.int64(lines.metadata_length[row])
+    digest = hash_bytes(address_of(lines.text) + lines.line_start[row], length, state)
+    return digest if digest != np.uint64(0) else np.uint64(1)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _slot_of(table: NDArray[np.uint64], digest: Int) -> Int:
+    """The slot that holds the digest, or ~slot of the free one where it belongs; ~0 in a table of one free slot."""
+    mask = np.uint64(len(table) - 1)
+    slot = np.int64(digest & mask)
+    while table[slot] != np.uint64(0):
+        if table[slot] == digest:
+            return slot
+        slot = np.int64(np.uint64(slot + 1) & mask)
+    return ~slot
+
+
+@njit(nogil=True, cache=True)
+def _admit(
+    lines: Lines, seed: Int, newer: NDArray[np.uint64], older: NDArray[np.uint64]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    n = len(lines.ts_ns)
+    is_new = np.zeros(n, np.bool_)
+    slots = np.empty(n, np.int64)
+    count = 0
+    for row in range(n):
+        digest = _hash_row(lines, row, seed)
+        if _slot_of(older, digest) >= 0:
+            continue
+        slot = _slot_of(newer, digest)
+        if slot < 0:
+            newer[~slot] = digest
+            slots[count] = ~slot
+            count += 1
+            is_new[row] = True
+    return is_new, slots[:count]
+
+
+@njit(nogil=True, cache=True)
+def _resized(table: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    resized = np.zeros(size, np.uint64)
+    for digest in table:
+        if digest != np.uint64(0):
+            resized[~_slot_of(resized, digest)] = digest
+    return resized

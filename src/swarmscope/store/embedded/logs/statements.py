@@ -1,0 +1,64 @@
+"""The SQL of reading lines: numbers of ours and what `needle_plan` makes of texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.logs import LineColumns, LineRequest
+from swarmscope.schema.log_tables import LOG_COUNTS, LOGS
+from swarmscope.store.embedded.logs.needle_plan import needle_conditions
+
+# Above this many streams a list costs more than reading their neighbours too.
+_MAX_LISTED_STREAMS = 20_000
+# Rows of a block in a scan: some 30 MiB of lines. One thread: whoever reads evaluates on others meanwhile.
+SCAN_SETTINGS = "max_threads = 1, max_block_size = 65536, preferred_block_size_bytes = 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Streams [n] of a selection."""
+
+    refs: NDArray[np.int64]
+
+    def condition(self) -> str:
+        """SQL for rows of these streams, and maybe of others."""
+        if len(self.refs) <= _MAX_LISTED_STREAMS:
+            return f"stream IN ({', '.join(map(str, self.refs.tolist()))})"
+        return f"stream >= {int(self.refs.min())} AND stream <= {int(self.refs.max())}"
+
+
+def stored_columns(columns: LineColumns) -> str:
+    """The columns of table `logs` that a request needs."""
+    names = ["stream", "ts"]
+    if columns.line:
+        names.append("line")
+    if columns.metadata:
+        names += ["shape", "metadata", "severity", "observed", "trace_id", "span_id"]
+    if columns.level:
+        names.append("level")
+    return ", ".join(names)
+
+
+def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int) -> str:
+    """SELECT of the lines in parts, in any order."""
+    conditions = [
+        chosen.condition(),
+        f"ts >= {request.start_ns}",
+        f"ts < {request.end_ns}",
+        f"segment < {first_segment}",
+        *needle_conditions(request.needles, request.absent),
+    ]
+    if request.levels is not None:
+        conditions.append(f"level IN ({', '.join(str(int(level)) for level in sorted(request.levels)) or 'NULL'})")
+    return f"SELECT {stored_columns(request.columns)} FROM {LOGS.name} WHERE {' AND '.join(conditions)}"
+
+
+def counts_condition(chosen: Chosen, range_ns: tuple[int, int], first_segment: int) -> str:
+    """FROM and WHERE of counts in parts whose bucket lies in (start, end]."""
+    return (
+        f"FROM {LOG_COUNTS.name} WHERE {chosen.condition()} AND bucket > {range_ns[0]} AND bucket <= {range_ns[1]} "
+        f"AND segment < {first_segment}"
+    )
