@@ -98,7 +98,8 @@ class BothFilters:
     span: Span | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"{_part_text(self.left)} and {_part_text(self.right)}"
+        left = f"({self.left})" if isinstance(self.left, EitherFilter) else str(self.left)
+        return f"{left} and {_right_text(self.right)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ class EitherFilter:
     span: Span | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"{_part_text(self.left)} or {_part_text(self.right)}"
+        right = str(self.right) if isinstance(self.right, BothFilters) else _right_text(self.right)
+        return f"{self.left} or {right}"
 
 
 LabelFilter: TypeAlias = (
@@ -118,5 +120,9 @@ LabelFilter: TypeAlias = (
 )
 
 
-def _part_text(part: LabelFilter) -> str:
+def _right_text(part: LabelFilter) -> str:
     return f"({part})" if isinstance(part, BothFilters | EitherFilter) else str(part)
+
+
+# For isinstance: the members of LabelFilter.
+LABEL_FILTERS = (StringFilter, NumberFilter, DurationFilter, BytesFilter, IpFilter, BothFilters, EitherFilter)

@@ -6,15 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from swarmscope.lang.logql.label_filters import (
-    BothFilters,
-    BytesFilter,
-    DurationFilter,
-    EitherFilter,
-    IpFilter,
-    NumberFilter,
-    StringFilter,
-)
+from swarmscope.lang.logql.label_filters import LABEL_FILTERS, LabelFilter
 from swarmscope.lang.logql.quoting import quote
 from swarmscope.lang.promql.nodes import Span
 from swarmscope.model.matchers import Matcher
@@ -204,7 +196,6 @@ class KeepLabels:
 
 
 # A condition on labels stands in a pipeline as it is: no node around it.
-_FILTERS = (StringFilter, NumberFilter, DurationFilter, BytesFilter, IpFilter, BothFilters, EitherFilter)
 Stage: TypeAlias = (
     LineFilter
     | JsonParser
@@ -217,19 +208,13 @@ Stage: TypeAlias = (
     | Decolorize
     | DropLabels
     | KeepLabels
-    | StringFilter
-    | NumberFilter
-    | DurationFilter
-    | BytesFilter
-    | IpFilter
-    | BothFilters
-    | EitherFilter
+    | LabelFilter
 )
 
 
 def stage_text(stage: Stage) -> str:
     """A stage with its pipe or operator in front."""
-    return f"| {stage}" if isinstance(stage, _FILTERS) else str(stage)
+    return f"| {stage}" if isinstance(stage, LABEL_FILTERS) else str(stage)
 
 
 def stages_text(stages: tuple[Stage, ...]) -> str:
