@@ -132,7 +132,7 @@ class Receivers:
         limits = {"max_body_bytes": MAX_UNPACKED // 4, "max_body_bytes_decompressed": MAX_UNPACKED}
         self.write_app = Starlette(routes=routes(RemoteWriteSettings(**limits), sink, index, _run))
         self.metrics = OtlpMetrics(OtlpSettings(**limits, max_delta_series=1000), sink, index)
-        self.otlp_app = Starlette(routes=http_routes(self.metrics, _run))
+        self.otlp_app = Starlette(routes=http_routes([self.metrics], _run))
         job = load_scrape_config({"scrape_configs": [{"job_name": "j", "scrape_native_histograms": True}]}).jobs[0]
         target = Target("j", {}, {"job": "j", "instance": "i"}, "http://localhost/metrics", 1000, 1000, 1)
         self.work = ScrapeWork(job, target, sink, index)
@@ -184,7 +184,7 @@ class Receivers:
             result = self.metrics.export(np.frombuffer(body, np.uint8), "default")
         except (MalformedInputError, LimitExceededError) as error:
             return type(error).__name__ if str(error) else "no words"
-        if result.rejected_points or result.message:
+        if result.rejected or result.message:
             return "partial"
         must_parse(metrics_service_pb2.ExportMetricsServiceRequest, body)
         return "OK"

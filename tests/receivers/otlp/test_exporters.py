@@ -40,10 +40,10 @@ class Endpoints:
     def __init__(self) -> None:
         self.sink = RecordingSink()
         self.metrics = OtlpMetrics(OtlpSettings(), self.sink, self.sink.index)
-        self.grpc = grpc_server(self.metrics, "127.0.0.1:0")
+        self.grpc = grpc_server([self.metrics], "127.0.0.1:0")
         self.grpc.start()
         self.listener = socket.create_server(("127.0.0.1", 0))
-        application = Starlette(routes=list(http_routes(self.metrics, run)))
+        application = Starlette(routes=list(http_routes([self.metrics], run)))
         self.http = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
         self.thread = threading.Thread(target=self.http.run, kwargs={"sockets": [self.listener]}, daemon=True)
         self.thread.start()

@@ -27,7 +27,7 @@ def sink() -> RecordingSink:
 @pytest.fixture
 def channel(sink: RecordingSink) -> Iterator[Any]:
     settings = OtlpSettings(max_body_bytes_decompressed=100_000)
-    server = grpc_server(OtlpMetrics(settings, sink, sink.index), "127.0.0.1:0")
+    server = grpc_server([OtlpMetrics(settings, sink, sink.index)], "127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield channel
@@ -117,7 +117,7 @@ class RefusingInterceptor(grpc.ServerInterceptor):
 
 def test_interceptors_see_a_call_first(sink: RecordingSink, request_message: Any) -> None:
     metrics = OtlpMetrics(OtlpSettings(), sink, sink.index)
-    server = grpc_server(metrics, "127.0.0.1:0", interceptors=(RefusingInterceptor(),))
+    server = grpc_server([metrics], "127.0.0.1:0", interceptors=(RefusingInterceptor(),))
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as caught:
         MetricsServiceStub(channel).Export(request_message)
@@ -128,9 +128,9 @@ def test_interceptors_see_a_call_first(sink: RecordingSink, request_message: Any
 
 def test_a_port_in_use_is_an_error(sink: RecordingSink) -> None:
     metrics = OtlpMetrics(OtlpSettings(max_concurrent_requests=1), sink, sink.index)
-    first = grpc_server(metrics, "127.0.0.1:0")
+    first = grpc_server([metrics], "127.0.0.1:0")
     try:
         with pytest.raises(OSError, match="cannot listen"):
-            grpc_server(metrics, f"127.0.0.1:{first.port}")
+            grpc_server([metrics], f"127.0.0.1:{first.port}")
     finally:
         first.stop(0)

@@ -30,7 +30,7 @@ class Server:
     def __init__(self, **settings: Any) -> None:
         self.sink = RecordingSink()
         metrics = OtlpMetrics(OtlpSettings(**settings), self.sink, self.sink.index)
-        self.client = TestClient(Starlette(routes=list(http_routes(metrics, run))))
+        self.client = TestClient(Starlette(routes=list(http_routes([metrics], run))))
 
     def post(self, body: bytes, content_type: str = PROTOBUF, **headers: str) -> Any:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

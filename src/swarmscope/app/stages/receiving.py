@@ -71,13 +71,13 @@ def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Cl
 
 def make_otlp_http(otlp: OtlpMetrics, workers: WorkerPool) -> list[BaseRoute]:
     """The endpoints of OTLP over HTTP, for the main port and for its own."""
-    return list(http_routes(otlp, workers.run))
+    return list(http_routes([otlp], workers.run))
 
 
 @contextlib.asynccontextmanager
 async def serving_grpc(otlp: OtlpMetrics, host: str, port: int, tokens: Tokens) -> AsyncIterator[int]:
     """Serve OTLP over gRPC while the context lives; gives the port. Raises OSError when it cannot bind."""
-    server = grpc_server(otlp, spell_address(host, port), interceptors=(TokenInterceptor(tokens),) if tokens else ())
+    server = grpc_server([otlp], spell_address(host, port), interceptors=(TokenInterceptor(tokens),) if tokens else ())
     server.start()
     try:
         yield server.port

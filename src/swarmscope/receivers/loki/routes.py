@@ -22,7 +22,7 @@ from swarmscope.model.contracts import LogSink, Receipt, SeriesIndex
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, SwarmscopeError, UnavailableError
 from swarmscope.receivers.loki.decode import PushContext, decode_push
 from swarmscope.receivers.loki.settings import LokiSettings
-from swarmscope.receivers.wire.decode_room import DecodeRoom
+from swarmscope.receivers.wire.decode_room import DecodeRoom, array_bytes
 from swarmscope.receivers.wire.decompression import (
     UnsupportedEncodingError,
     decompress,
@@ -89,6 +89,7 @@ class LokiReceiver:
             share.resize(scan_bytes(len(raw)))
             context = PushContext(self._index, tenant, share.resize, self._settings.discover_service_name)
             decoded = decode_push(raw, context, as_json=as_json)
+            share.resize(min(share.n_bytes, len(raw) + array_bytes(decoded.batch)))
             if not decoded.n_streams:
                 raise NoStreamsError(NO_STREAMS)
             receipt = self._sink.write_logs(decoded.batch) if len(decoded.batch) else Receipt()

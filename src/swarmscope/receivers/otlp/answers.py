@@ -14,10 +14,8 @@ from typing import Any
 
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, UnavailableError
-from swarmscope.receivers.otlp.export import ExportResult
 from swarmscope.receivers.wire.decompression import UnsupportedEncodingError
 from swarmscope.receivers.wire.request_headers import UnsupportedMediaError
 
@@ -71,15 +69,6 @@ def to_failure(error: Exception) -> Failure:
     if isinstance(error, UnavailableError):
         return Failure(RpcCode.UNAVAILABLE, 503, str(error), error.retry_after_s)
     return Failure(RpcCode.INTERNAL, 500, "the request could not be processed; the server's log says why")
-
-
-def to_response_message(result: ExportResult) -> Any:
-    """The ExportMetricsServiceResponse; without `partial_success` when all was taken and there is nothing to say."""
-    response = metrics_service_pb2.ExportMetricsServiceResponse()
-    if result.rejected_points or result.message:
-        response.partial_success.rejected_data_points = result.rejected_points
-        response.partial_success.error_message = result.message
-    return response
 
 
 def to_body(message: Any, *, as_json: bool) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,30 +13,21 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from swarmscope.model.contracts import Receipt, SeriesIndex, Sink
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.receivers.otlp.decode import DecodedMetrics, MetricsDecoder
-from swarmscope.receivers.otlp.json_request import encode_json_request
+from swarmscope.receivers.otlp.exporter import ExportResult, OtlpExporter
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.wire.decode_room import DecodeRoom, Share, batch_bytes
-from swarmscope.receivers.wire.decompression import decompress
 
 # Memory that decoding takes at its worst, measured with bodies of the smallest messages there are: so many bytes for
-# each of the body, whose effect the bound on cells ends at the second figure. JSON becomes Python objects at first.
+# each of the body, whose effect the bound on cells ends at the second figure.
 _WORST_FACTOR = 48
 _WORST_BYTES = 3 << 29
-_JSON_FACTOR = 40
-
-_REQUEST = metrics_service_pb2.ExportMetricsServiceRequest.DESCRIPTOR
 
 
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """Partial success as the protocol has it; zero and "" when all was taken."""
+class OtlpMetrics(OtlpExporter):
+    """Metrics from all OTLP endpoints of the process: they share names, keys and running totals."""
 
-    rejected_points: int = 0
-    message: str = ""
-
-
-class OtlpMetrics:
-    """Takes export requests from all OTLP endpoints of the process: they share names, keys and running totals."""
+    rpc_method = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+    paths = ("/v1/metrics",)
 
     def __init__(
         self,
@@ -46,8 +37,7 @@ class OtlpMetrics:
         now_ns: Callable[[], int] = time.time_ns,
         room: DecodeRoom | None = None,
     ) -> None:
-        self.settings = settings
-        self.room = room or DecodeRoom()
+        super().__init__(settings, metrics_service_pb2.ExportMetricsServiceRequest.DESCRIPTOR, room)
         self._sink = sink
         self._decoder = MetricsDecoder(settings, index, now_ns)
 
@@ -55,20 +45,6 @@ class OtlpMetrics:
     def n_running_totals(self) -> int:
         """Delta series and histograms whose running total is kept."""
         return self._decoder.n_running_totals
-
-    def export(self, body: NDArray[np.uint8], tenant: str) -> ExportResult:
-        """Store one serialised ExportMetricsServiceRequest; blocks until it is durable.
-
-        Raises MalformedInputError, LimitExceededError and UnavailableError when nothing was taken.
-        """
-        with self.room.taken() as share:
-            return self._export(body, tenant, share)
-
-    def export_packed(self, body: bytes, encoding: str, tenant: str, *, as_json: bool) -> ExportResult:
-        """Store one request as it came over HTTP. Raises as `export`."""
-        with self.room.taken() as share:
-            raw = decompress(body, encoding, self.settings.max_body_bytes_decompressed, share.resize)
-            return self._export_json(raw, tenant, share) if as_json else self._export(raw, tenant, share)
 
     def _export(self, body: NDArray[np.uint8], tenant: str, share: Share) -> ExportResult:
         share.resize(len(body) + min(_WORST_FACTOR * len(body), _WORST_BYTES))
@@ -91,21 +67,13 @@ class OtlpMetrics:
         self._decoder.confirm(decoded)
         return _to_result(decoded, receipt)
 
-    def export_json(self, body: NDArray[np.uint8], tenant: str) -> ExportResult:
-        """Store one request in OTLP/JSON. Raises as `export`."""
-        with self.room.taken() as share:
-            return self._export_json(body, tenant, share)
-
-    def _export_json(self, body: NDArray[np.uint8], tenant: str, share: Share) -> ExportResult:
-        if len(body) > self.settings.max_json_bytes:
-            raise LimitExceededError(
-                f"the JSON body has more than {self.settings.max_json_bytes} bytes",
-                limit="otlp.max_json_bytes",
-                too_large=True,
-            )
-        share.resize(_JSON_FACTOR * len(body))
-        encoded = encode_json_request(_REQUEST, body.tobytes())
-        return self._export(np.frombuffer(encoded, np.uint8), tenant, share)
+    def to_response(self, result: ExportResult) -> Any:
+        """The ExportMetricsServiceResponse."""
+        response = metrics_service_pb2.ExportMetricsServiceResponse()
+        if result.rejected or result.message:
+            response.partial_success.rejected_data_points = result.rejected
+            response.partial_success.error_message = result.message
+        return response
 
 
 def _to_result(decoded: DecodedMetrics, receipt: Receipt) -> ExportResult:

@@ -1,22 +1,22 @@
-"""OTLP over gRPC: `MetricsService/Export`. The other signals' services are refused by name until they exist."""
+"""OTLP over gRPC: each signal's `Export`. Services of signals that are not served are refused by name."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NoReturn
 
 import grpc
 import numpy as np
 
 from swarmscope.model.errors import SwarmscopeError
-from swarmscope.receivers.otlp.answers import Failure, RpcCode, to_body, to_failure, to_response_message
-from swarmscope.receivers.otlp.export import OtlpMetrics
+from swarmscope.receivers.otlp.answers import Failure, RpcCode, to_body, to_failure
+from swarmscope.receivers.otlp.exporter import OtlpExporter
 from swarmscope.receivers.otlp.routes import RequestGate
 from swarmscope.receivers.wire.request_headers import TENANT_HEADER, to_tenant
 
-EXPORT_METHOD = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 _OUR_PREFIX = "/opentelemetry.proto.collector."
 # Beyond this many times the bound, calls are refused by gRPC itself, before their bodies are read.
 _WAITING_FACTOR = 4
@@ -34,49 +34,54 @@ def _abort(context: Any, failure: Failure) -> NoReturn:
 class _ExportHandler(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Hands the request's bytes, not a message, to the decoder."""
 
-    def __init__(self, metrics: OtlpMetrics) -> None:
-        self._metrics = metrics
-        self._gate = RequestGate(metrics.settings.max_concurrent_requests, metrics.settings.retry_after_s)
-        self._export_handler = grpc.unary_unary_rpc_method_handler(self._export)
-        self._other_handler = grpc.unary_unary_rpc_method_handler(_refuse_service)
+    def __init__(self, signals: Sequence[OtlpExporter]) -> None:
+        settings = signals[0].settings
+        self._gate = RequestGate(settings.max_concurrent_requests, settings.retry_after_s)
+        self._handlers = {
+            signal.rpc_method: grpc.unary_unary_rpc_method_handler(partial(self._export, signal)) for signal in signals
+        }
+        served = " and ".join(method.rpartition(".")[2] for method in self._handlers)
+        self._other_handler = grpc.unary_unary_rpc_method_handler(partial(_refuse_service, served))
 
     def service(self, handler_call_details: Any) -> Any:
         """The handler of a method; None for what is no OTLP at all."""
         method = handler_call_details.method
-        if method == EXPORT_METHOD:
-            return self._export_handler
-        return self._other_handler if method.startswith(_OUR_PREFIX) else None
+        if method.startswith(_OUR_PREFIX):
+            return self._handlers.get(method, self._other_handler)
+        return None
 
-    def _export(self, body: bytes, context: Any) -> bytes:
+    def _export(self, signal: OtlpExporter, body: bytes, context: Any) -> bytes:
         try:
             tenant = to_tenant(_header(context, TENANT_HEADER))
             with self._gate.passed():
-                result = self._metrics.export(np.frombuffer(body, np.uint8), tenant)
+                result = signal.export(np.frombuffer(body, np.uint8), tenant)
         except Exception as error:
             if not isinstance(error, SwarmscopeError):
                 _LOG.exception("an OTLP request failed")
             _abort(context, to_failure(error))
-        return to_body(to_response_message(result), as_json=False)
+        return to_body(signal.to_response(result), as_json=False)
 
 
 def _header(context: Any, name: str) -> str | None:
     return next((str(value) for key, value in context.invocation_metadata() if key == name), None)
 
 
-def _refuse_service(body: bytes, context: Any) -> bytes:
-    _abort(context, Failure(RpcCode.UNIMPLEMENTED, 501, "of OTLP only MetricsService/Export is served on this port"))
+def _refuse_service(served: str, body: bytes, context: Any) -> bytes:
+    _abort(context, Failure(RpcCode.UNIMPLEMENTED, 501, f"of OTLP only {served} is served on this port"))
 
 
 class OtlpGrpcServer:
     """The gRPC port. `port` is the one that was bound, which matters when the address says 0."""
 
-    def __init__(self, metrics: OtlpMetrics, address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()) -> None:
-        settings = metrics.settings
+    def __init__(
+        self, signals: Sequence[OtlpExporter], address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()
+    ) -> None:
+        settings = signals[0].settings
         # One more thread than requests that are let in, so that somebody is there to refuse.
         self._executor = ThreadPoolExecutor(settings.max_concurrent_requests + 1, thread_name_prefix="otlp-grpc")
         self._server = grpc.server(
             self._executor,
-            handlers=(_ExportHandler(metrics),),
+            handlers=(_ExportHandler(signals),),
             interceptors=tuple(interceptors),
             options=(
                 ("grpc.max_receive_message_length", settings.max_body_bytes_decompressed),
@@ -102,7 +107,7 @@ class OtlpGrpcServer:
 
 
 def grpc_server(
-    metrics: OtlpMetrics, address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()
+    signals: Sequence[OtlpExporter], address: str, interceptors: Sequence[grpc.ServerInterceptor] = ()
 ) -> OtlpGrpcServer:
     """A server bound to `address` ("127.0.0.1:4317") that is not started yet. Raises OSError when it cannot bind."""
-    return OtlpGrpcServer(metrics, address, interceptors)
+    return OtlpGrpcServer(signals, address, interceptors)

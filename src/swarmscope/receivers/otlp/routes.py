@@ -1,10 +1,10 @@
-"""OTLP over HTTP: `POST /v1/metrics`, protobuf or JSON."""
+"""OTLP over HTTP, protobuf or JSON: one endpoint a signal, one gate for all of them."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.model.errors import LimitExceededError, SwarmscopeError
-from swarmscope.receivers.otlp.answers import to_body, to_failure, to_response_message
-from swarmscope.receivers.otlp.export import ExportResult, OtlpMetrics
+from swarmscope.receivers.otlp.answers import to_body, to_failure
+from swarmscope.receivers.otlp.exporter import ExportResult, OtlpExporter
 from swarmscope.receivers.wire.decompression import (
     SNAPPY,
     SNAPPY_FRAMED,
@@ -24,7 +24,6 @@ from swarmscope.receivers.wire.decompression import (
 from swarmscope.receivers.wire.request_body import read_body
 from swarmscope.receivers.wire.request_headers import TENANT_HEADER, UnsupportedMediaError, to_tenant
 
-PATH = "/v1/metrics"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _LOG = logging.getLogger(__name__)
 
@@ -65,11 +64,11 @@ def _encoding_of(request: Request) -> str:
     return encoding
 
 
-class _MetricsEndpoint:
-    def __init__(self, metrics: OtlpMetrics, run: Run) -> None:
-        self._metrics = metrics
+class _Endpoint:
+    def __init__(self, signal: OtlpExporter, run: Run, gate: RequestGate) -> None:
+        self._signal = signal
         self._run = run
-        self._gate = RequestGate(metrics.settings.max_concurrent_requests, metrics.settings.retry_after_s)
+        self._gate = gate
 
     async def post(self, request: Request) -> Response:
         as_json = False
@@ -78,17 +77,19 @@ class _MetricsEndpoint:
             encoding = _encoding_of(request)
             tenant = to_tenant(request.headers.get(TENANT_HEADER))
             # Before the gate: senders that trickle must not keep others out.
-            body = await read_body(request, self._metrics.settings.max_body_bytes)
+            body = await read_body(request, self._signal.settings.max_body_bytes)
             with self._gate.passed():
                 result = await self._run(self._export, body, encoding, as_json, tenant)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:
             return _to_error_response(error, as_json)
-        return Response(to_body(to_response_message(result), as_json=as_json), media_type=JSON if as_json else PROTOBUF)
+        return Response(
+            to_body(self._signal.to_response(result), as_json=as_json), media_type=JSON if as_json else PROTOBUF
+        )
 
     def _export(self, body: bytes, encoding: str, as_json: bool, tenant: str) -> ExportResult:
-        return self._metrics.export_packed(body, encoding, tenant, as_json=as_json)
+        return self._signal.export_packed(body, encoding, tenant, as_json=as_json)
 
 
 def _to_error_response(error: Exception, as_json: bool) -> Response:
@@ -103,6 +104,13 @@ def _to_error_response(error: Exception, as_json: bool) -> Response:
     )
 
 
-def http_routes(metrics: OtlpMetrics, run: Run) -> list[Route]:
-    """The endpoint, for any number of ports. `run(fn, *args)` runs fn in a bounded pool of worker threads."""
-    return [Route(PATH, _MetricsEndpoint(metrics, run).post, methods=["POST"])]
+def http_routes(signals: Sequence[OtlpExporter], run: Run) -> list[Route]:
+    """The endpoints, for any number of ports. `run(fn, *args)` runs fn in a bounded pool of worker threads.
+
+    The first signal's settings say how many requests of all signals are worked on at once.
+    """
+    settings = signals[0].settings
+    gate = RequestGate(settings.max_concurrent_requests, settings.retry_after_s)
+    return [
+        Route(path, _Endpoint(signal, run, gate).post, methods=["POST"]) for signal in signals for path in signal.paths
+    ]

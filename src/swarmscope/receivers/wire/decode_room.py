@@ -94,11 +94,16 @@ class Share:
         self.n_bytes = n_bytes
 
 
-def batch_bytes(batch: MetricBatch) -> int:
-    """Memory that a decoded batch keeps alive: its arrays whole, also where it shows a part of them."""
+def array_bytes(batch: object) -> int:
+    """Memory that the arrays of a dataclass keep alive: whole, also where it shows a part of them."""
     roots: dict[int, int] = {}
     _note_roots(batch, roots)
-    return sum(roots.values()) + (_METADATA_BYTES * len(batch.metadata) if batch.metadata is not None else 0)
+    return sum(roots.values())
+
+
+def batch_bytes(batch: MetricBatch) -> int:
+    """Memory that a decoded batch keeps alive."""
+    return array_bytes(batch) + (_METADATA_BYTES * len(batch.metadata) if batch.metadata is not None else 0)
 
 
 def _note_roots(value: Any, roots: dict[int, int]) -> None:
