@@ -63,6 +63,20 @@ INGEST_IN_FLIGHT = _gauge(
 )
 SAMPLES_IN_FLIGHT = _gauge("swarmscope_samples_in_flight", "Samples in the write path that are not yet durable.")
 
+INGESTED_LINES = _counter("swarmscope_ingested_lines_total", "Lines made durable.", ("protocol",))
+RECEIVED_LINE_BYTES = _counter(
+    "swarmscope_received_line_bytes_total", "Bytes of lines that reached the write path.", ("protocol",)
+)
+REFUSED_LINES = _counter("swarmscope_refused_lines_total", "Lines refused.", ("protocol",))
+LIMITED_LINES = _counter("swarmscope_limited_lines_total", "Lines refused, by the limit that refused them.", ("limit",))
+TRUNCATED_LINES = _counter("swarmscope_truncated_lines_total", "Lines that were cut to `limits.logs.max_line_bytes`.")
+LINES_IN_FLIGHT = _gauge("swarmscope_lines_in_flight", "Lines in the write path that are not yet durable.")
+LINE_BYTES_IN_FLIGHT = _gauge(
+    "swarmscope_line_bytes_in_flight", "Bytes of lines and metadata in the write path that are not yet durable."
+)
+REDACTIONS = _counter("swarmscope_redactions_total", "Finds of detectors, by what was done.", ("detector", "action"))
+REDACTION_DROPPED_LINES = _counter("swarmscope_redaction_dropped_lines_total", "Lines that redaction threw away.")
+
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )

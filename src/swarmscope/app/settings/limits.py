@@ -6,6 +6,7 @@ from pydantic import ByteSize, Field
 
 from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
+from swarmscope.app.settings.log_limits import LogLimitSettings, StreamLimits, TenantLogLimits
 from swarmscope.query.settings import EngineSettings, RollupUse
 
 _MIB = 1024 * 1024
@@ -55,6 +56,7 @@ class TenantLimits(Section):
     max_label_names: CountOrOff | None = Field(default=None, description="See `limits.max_label_names`.")
     max_label_name_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_name_bytes`.")
     max_label_value_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_value_bytes`.")
+    logs: TenantLogLimits = TenantLogLimits()
 
 
 class LimitSettings(SeriesLimits):
@@ -83,6 +85,7 @@ class LimitSettings(SeriesLimits):
     max_concurrent_queries: Count = Field(
         default=20, description="Queries worked on at once; more wait for their turn."
     )
+    logs: LogLimitSettings = LogLimitSettings()
     tenants: dict[str, TenantLimits] = Field(default_factory=dict, description="Tenant name → its own limits.")
 
     def for_tenant(self, tenant: str) -> SeriesLimits:
@@ -90,5 +93,13 @@ class LimitSettings(SeriesLimits):
         values = {name: getattr(self, name) for name in SeriesLimits.model_fields}
         own = self.tenants.get(tenant)
         if own is not None:
-            values.update(own.model_dump(exclude_none=True))
+            values.update(own.model_dump(exclude_none=True, exclude={"logs"}))
         return SeriesLimits(**values)
+
+    def logs_for_tenant(self, tenant: str) -> StreamLimits:
+        """The limits of logs that hold for `tenant`."""
+        values = {name: getattr(self.logs, name) for name in StreamLimits.model_fields}
+        own = self.tenants.get(tenant)
+        if own is not None:
+            values.update(own.logs.model_dump(exclude_none=True))
+        return StreamLimits(**values)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 Path = tuple[str | int, ...]
-_SECRET_SECTIONS = ("auth",)
+_SECRET_PATHS: tuple[Path, ...] = (("auth",), ("redaction", "hash_key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def explain(root: type[BaseModel], error: ValidationError, layers: Sequence[Laye
     for entry in error.errors(include_url=False):
         path, given = _locate(entry)
         source = next((layer.source for layer in reversed(layers) if layer.holds(path)), "settings")
-        secret = bool(path) and path[0] in _SECRET_SECTIONS
+        secret = any(path[: len(one)] == one for one in _SECRET_PATHS)
         is_whole = not path or entry["type"] == "missing"
         value = "" if is_whole else "(not shown)" if secret else shorten(given)
         where = spell_path(path) or "settings"

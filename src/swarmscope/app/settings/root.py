@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from swarmscope.app.settings import sections
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
+from swarmscope.app.settings.redaction import RedactionSettings
 
 ENV_PREFIX = "SWARMSCOPE_"
 ENV_NESTING = "__"
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     storage: sections.StorageSettings = sections.StorageSettings()
     retention: sections.RetentionSettings = sections.RetentionSettings()
     limits: LimitSettings = LimitSettings()
+    redaction: RedactionSettings = RedactionSettings()
     query: QuerySettings = QuerySettings()
     otlp: sections.OtlpSettings = sections.OtlpSettings()
     scrape: sections.ScrapeSettings = sections.ScrapeSettings()
