@@ -16,7 +16,7 @@ from swarmscope.receivers.loki.entry_kernel import walk_entries
 from swarmscope.receivers.loki.json_decode import read_json_push
 from swarmscope.receivers.loki.label_text import parse_label_text
 from swarmscope.receivers.loki.push_columns import EntryArrays, PairArrays, PushColumns
-from swarmscope.receivers.loki.schema import SCHEMA
+from swarmscope.receivers.loki.schema import ENTRY_FIELDS, SCHEMA
 from swarmscope.receivers.wire.key_hash import derive_secrets, hash_spans
 from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
 from swarmscope.receivers.wire.log_pairs import (
@@ -76,17 +76,18 @@ def _secrets(seed: int) -> NDArray[np.uint64]:
 
 def _read_push(body: NDArray[np.uint8], context: PushContext) -> PushColumns:
     scan = scan_message(SCHEMA, body)
-    found = scan.table("EntryAdapter")
-    check_count(len(found), MAX_LINES, "lines")
-    context.claim(line_bytes(len(body), len(found)))
-    start, end = np.ascontiguousarray(found.start), np.ascontiguousarray(found.end)
+    found = scan.repeated_texts("StreamAdapter", "entries")
+    n_lines = len(found.texts)
+    check_count(n_lines, MAX_LINES, "lines")
+    context.claim(line_bytes(len(body), n_lines))
+    start = np.ascontiguousarray(found.texts.start)
+    end = start + found.texts.length
     room = len(body) // _PAIR_BYTES + _SPARE_PAIRS
     while True:
-        entries, pairs, fault = EntryArrays.zeros(len(found)), PairArrays.empty(room), np.zeros(3, np.int64)
+        entries, pairs, fault = EntryArrays.zeros(n_lines), PairArrays.empty(room), np.zeros(3, np.int64)
         n_pairs = int(walk_entries(body, start, end, entries, pairs, fault))
         if n_pairs < 0:
-            text = FAULT_TEXTS[int(fault[0])]
-            raise MalformedInputError(f"EntryAdapter, field {fault[1]}, at byte {fault[2]}: {text}")
+            raise _to_error(*fault.tolist())
         check_count(n_pairs, MAX_PAIRS, "metadata pairs")
         if n_pairs <= room:
             break
@@ -101,8 +102,13 @@ def _read_push(body: NDArray[np.uint8], context: PushContext) -> PushColumns:
     key = hash_spans(
         body, np.ascontiguousarray(labels.start), np.ascontiguousarray(labels.length), _secrets(context.index.seed)
     )
-    stream = np.ascontiguousarray(found.parent)
+    stream = np.repeat(np.arange(len(found.offsets) - 1), np.diff(found.offsets))
     return PushColumns(body, key, make_labels, stream, entries, pairs.to_pairs(np.append(entries.pairs_begin, n_pairs)))
+
+
+def _to_error(fault: int, number: int, offset: int) -> MalformedInputError:
+    field = f".{ENTRY_FIELDS[number]}" if number in ENTRY_FIELDS else ""
+    return MalformedInputError(f"EntryAdapter{field} at byte {offset}: {FAULT_TEXTS[fault]}")
 
 
 def _to_batch(push: PushColumns, context: PushContext) -> DecodedPush:

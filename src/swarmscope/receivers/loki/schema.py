@@ -26,10 +26,17 @@ _POOL = descriptor_pool.DescriptorPool()
 describe_messages(_POOL, "logproto", _MESSAGES)
 _PUSH_REQUEST = _POOL.FindMessageTypeByName("logproto.PushRequest")
 
-# Entries are only found by the scanner; a walk of their own reads them.
-SCHEMA = MessageSchema.from_descriptor(
-    _PUSH_REQUEST, {"PushRequest": ("streams",), "StreamAdapter": ("labels", "entries"), "EntryAdapter": ()}
+ENTRY_FIELDS: dict[int, str] = {
+    field.number: field.name for field in _POOL.FindMessageTypeByName("logproto.EntryAdapter").fields
+}
+
+# What the scanner sees: entries are bytes to it, which is the same on the wire; a walk of their own reads them.
+describe_messages(
+    _POOL,
+    "outline",
+    {"PushRequest": "streams *StreamAdapter 1", "StreamAdapter": "labels string 1; entries *bytes 2"},
 )
+SCHEMA = MessageSchema.from_descriptor(_POOL.FindMessageTypeByName("outline.PushRequest"))
 
 
 def push_request_class() -> type[Message]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from google.protobuf import descriptor_pool
 from numpy.typing import NDArray
-from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
 
 from swarmscope.model.contracts import SeriesIndex
 from swarmscope.model.errors import MalformedInputError
@@ -49,6 +50,7 @@ from swarmscope.receivers.otlp.log_kernel import (
 from swarmscope.receivers.otlp.log_resources import ResourceBook, ResourceFacts
 from swarmscope.receivers.otlp.log_values import ValueColumns, expand_maps, repair_texts, write_values
 from swarmscope.receivers.otlp.settings import OtlpSettings
+from swarmscope.receivers.wire.declared_messages import describe_messages
 from swarmscope.receivers.wire.key_hash import derive_secrets, hash_spans
 from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
 from swarmscope.receivers.wire.log_pairs import MAX_LINES, MAX_PAIRS, Pairs, TypedColumns, check_count, settle_pairs
@@ -57,17 +59,19 @@ from swarmscope.receivers.wire.message_schema import MessageSchema
 from swarmscope.receivers.wire.scanner import FAULT_TEXTS, Scan, scan_message
 from swarmscope.receivers.wire.text_tail import TextTail
 
-SCHEMA = MessageSchema.from_descriptor(
-    logs_service_pb2.ExportLogsServiceRequest.DESCRIPTOR,
+# The request's outline, with bytes in place of messages that are not the scanner's: records are walked, resources and
+# scopes hashed. On the wire both are the same.
+_POOL = descriptor_pool.DescriptorPool()
+describe_messages(
+    _POOL,
+    "outline",
     {
-        # Only where they begin and end: records are walked, resources and scopes hashed.
-        "ResourceLogs": ("resource", "scope_logs"),
-        "ScopeLogs": ("scope", "log_records"),
-        "Resource": (),
-        "InstrumentationScope": (),
-        "LogRecord": (),
+        "ScopeLogs": "scope bytes 1; log_records *bytes 2",
+        "ResourceLogs": "resource bytes 1; scope_logs *ScopeLogs 2",
+        "ExportLogsServiceRequest": "resource_logs *ResourceLogs 1",
     },
 )
+SCHEMA = MessageSchema.from_descriptor(_POOL.FindMessageTypeByName("outline.ExportLogsServiceRequest"))
 _PART_PURPOSE = 7  # of the hash of resources and scopes
 # First guess at how many pairs a body holds; a wrong one costs a second walk.
 _PAIR_BYTES, _SPARE_PAIRS = 24, 16
@@ -110,9 +114,10 @@ class LogsDecoder:
             body = body.view()
             body.flags.writeable = False
         scan = scan_message(SCHEMA, body)
-        claim(line_bytes(len(body), scan.count("LogRecord")))
-        check_count(scan.count("LogRecord"), MAX_LINES, "log records")
-        rows, pairs, offsets = _walk(scan)
+        records = scan.repeated_texts("ScopeLogs", "log_records")
+        claim(line_bytes(len(body), len(records.texts)))
+        check_count(len(records.texts), MAX_LINES, "log records")
+        rows, pairs, offsets = _walk(records.texts)
         tail = TextTail(body)
         pairs, offsets = expand_maps(body, pairs, offsets, tail)
         line = ValueColumns(*(np.ascontiguousarray(rows[:, column]) for column in (BODY_KIND, BODY, BODY_LENGTH)))
@@ -122,7 +127,7 @@ class LogsDecoder:
         own = join_record_fields(rows, pairs, offsets, tail)
         groups = self._to_groups(scan, tenant, tail)
         typed = _to_typed(body, rows)
-        scope = scan.table("LogRecord").parent
+        scope = np.repeat(np.arange(len(records.offsets) - 1), np.diff(records.offsets))
         n_shared = int(np.diff(groups.pairs.offsets)[groups.of_scope[scope]].sum())
         claim(line_bytes(len(body), len(rows)) + pair_bytes(min(len(own.name_start) + n_shared, MAX_PAIRS)))
         buffer = tail.joined()
@@ -148,8 +153,8 @@ class LogsDecoder:
 
     def _to_groups(self, scan: Scan, tenant: str, tail: TextTail) -> _Groups:
         body, scopes = scan.buffer, scan.table("ScopeLogs")
-        resource_at = _spans(scan, "ResourceLogs", "resource", "Resource")
-        scope_at = _spans(scan, "ScopeLogs", "scope", "InstrumentationScope")
+        resource_at = _spans(scan.table("ResourceLogs").texts("resource"))
+        scope_at = _spans(scopes.texts("scope"))
         resource_keys = hash_spans(body, *resource_at, self._secrets).tolist()
         scope_keys = hash_spans(body, *scope_at, self._secrets).tolist()
         spans = zip(resource_at[0].tolist(), resource_at[1].tolist(), strict=True)
@@ -181,31 +186,30 @@ def _stream_labels(facts: ResourceFacts) -> dict[str, str]:
     return facts.labels
 
 
-def _spans(scan: Scan, message: str, field: str, child: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where a singular message field stands by row of `message`: starts and lengths, zeros where it is absent."""
-    rows, children = scan.table(message).child(field), scan.table(child)
-    if not len(children):
-        return np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    start = np.where(rows >= 0, children.start[rows], 0)
-    return start, np.where(rows >= 0, children.end[rows], 0) - start
+def _spans(texts: Utf8Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.ascontiguousarray(texts.start), np.ascontiguousarray(texts.length)
 
 
-def _walk(scan: Scan) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _walk(records: Utf8Column) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Rows of records [n, N_COLUMNS], their attributes [N_PAIR_ROWS, n_pairs] and offsets [n + 1] of these."""
-    records = scan.table("LogRecord")
-    start, end = np.ascontiguousarray(records.start), np.ascontiguousarray(records.end)
-    room = len(scan.buffer) // _PAIR_BYTES + _SPARE_PAIRS
+    start, length = _spans(records)
+    room = len(records.buffer) // _PAIR_BYTES + _SPARE_PAIRS
     while True:
         rows = np.zeros((len(records), N_COLUMNS), np.int64)
         pairs, fault = np.empty((N_PAIR_ROWS, room), np.int64), np.zeros(3, np.int64)
-        n_pairs = int(walk_records(scan.buffer, start, end, rows, pairs, fault))
+        n_pairs = int(walk_records(records.buffer, start, start + length, rows, pairs, fault))
         if n_pairs < 0:
-            text = FAULT_TEXTS[int(fault[0])]
-            raise MalformedInputError(f"LogRecord, field {fault[1]}, at byte {fault[2]}: {text}")
+            raise _to_error(*fault.tolist())
         check_count(n_pairs, MAX_PAIRS, "attributes")
         if n_pairs <= room:
             return rows, pairs[:, :n_pairs], np.append(rows[:, PAIRS_BEGIN], n_pairs)
         room = n_pairs
+
+
+def _to_error(fault: int, number: int, offset: int) -> MalformedInputError:
+    fields: Any = logs_pb2.LogRecord.DESCRIPTOR.fields_by_number
+    place = f"LogRecord.{fields[number].name}" if number in fields else "LogRecord"
+    return MalformedInputError(f"{place} at byte {offset}: {FAULT_TEXTS[fault]}")
 
 
 def _repair(
