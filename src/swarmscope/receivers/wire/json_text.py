@@ -82,7 +82,7 @@ def _put_code(base: Int, at: Int, code: Int) -> Int:
         return at + 1
     n_more = 1 if code < 0x800 else (2 if code < 0x10000 else 3)
     # The lead byte: as many ones as bytes, a zero, the highest bits.
-    put_u8(base, at, (0xF00 >> n_more & 0xFF) | code >> 6 * n_more)
+    put_u8(base, at, (0xFF00 >> n_more + 1 & 0xFF) | code >> 6 * n_more)
     for k in range(1, n_more + 1):
         put_u8(base, at + k, 0x80 | code >> 6 * (n_more - k) & 0x3F)
     return at + n_more + 1
