@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, Valida
 from swarmscope.app.settings.fields import Section
 from swarmscope.ingest.redaction.actions import Action
 from swarmscope.ingest.redaction.choosing import refuse_unknown
-from swarmscope.ingest.redaction.detectors import NAME_PATTERN, user_detector
+from swarmscope.ingest.redaction.detectors import NAME_PATTERN, Group, user_detector
 
 
 def _check_fast(pattern: str) -> str:
@@ -40,7 +40,7 @@ class RedactionSettings(Section):
     )
     action: Action = Field(default=Action.MASK, description="What is done to what is found.")
     actions: dict[str, Action] = Field(
-        default_factory=dict, description="The same for single detectors or groups: name → action."
+        default_factory=dict, description="The same for single detectors or groups (`user`: your own patterns)."
     )
     hash_key: SecretStr | None = Field(
         default=None,
@@ -52,5 +52,5 @@ class RedactionSettings(Section):
     @classmethod
     def _check_actions(cls, actions: dict[str, Action], info: ValidationInfo) -> dict[str, Action]:
         for name in actions:
-            refuse_unknown(name, info.data.get("patterns", {}))
+            refuse_unknown(name, [Group.USER.value, *info.data.get("patterns", {})])
         return actions

@@ -20,6 +20,11 @@ from swarmscope.model.labels import Utf8Column
 
 _OPENING = (0x7B, 0x5B)  # what a JSON object or array begins with
 _MASK_SIGN = b"[REDACTED:"
+# What may be part of a find that a find beside it hid: a word or a number, or a sign that belongs to one.
+_JOINED_BEHIND = re2.compile(rb"[+(.:/-]{0,3}[0-9A-Za-z_\x{80}-\x{10FFFF}]")
+_JOINED_BEFORE = re2.compile(rb"[0-9A-Za-z_\x{80}-\x{10FFFF}][+).:/-]{0,3}$")
+# A user's pattern may match its own masks; those of ours end when no find touches another.
+_MAX_ROUNDS = 16
 # How far behind a name's end its value may begin: `=`, and what a pattern takes for quotes.
 _MAX_VALUE_OFFSET = 6
 
@@ -65,26 +70,39 @@ class Redactor:
         `may_drop` is false, finds whose action is `drop` are masked.
         """
         candidates = self._matcher.find(column, names)
-        result = Redacted(column)
+        hits: Counter[Hit] = Counter()
         rows: list[int] = []
         texts: list[bytes] = []
         dropped: list[int] = []
         for row, patterns in zip(candidates.rows, candidates.patterns, strict=True):
             prefix = _slice(names, row) + b"=" if names is not None else b""
             text = prefix + _slice(column, row)
-            spans = self._spans(text, len(prefix), patterns)
-            if not spans:
-                continue
-            if may_drop and self._drops(spans, result.hits):
+            redacted = self._redact_text(text, len(prefix), patterns, hits, may_drop)
+            if redacted is None:
                 dropped.append(row)
-                continue
-            rows.append(row)
-            texts.append(self._rewrite(text, len(prefix), spans, result.hits))
-        if not rows:
-            return Redacted(column, result.hits, np.array(dropped, np.int64))
-        return Redacted(_with_texts(column, rows, texts), result.hits, np.array(dropped, np.int64))
+            elif redacted is not text:
+                rows.append(row)
+                texts.append(redacted[len(prefix) :])
+        if rows:
+            column = _with_texts(column, rows, texts)
+        return Redacted(column, hits, np.array(dropped, np.int64))
 
-    def _spans(self, text: bytes, value_at: int, patterns: tuple[int, ...]) -> list[_Span]:
+    def _redact_text(
+        self, text: bytes, value_at: int, patterns: Sequence[int], hits: Counter[Hit], may_drop: bool
+    ) -> bytes | None:
+        """`text` with masks in `text[value_at:]`, itself where nothing was found, None where it is to be dropped."""
+        for _ in range(_MAX_ROUNDS):
+            spans = self._spans(text, value_at, patterns)
+            if not spans or (may_drop and self._drops(spans, hits)):
+                return None if spans else text
+            text, is_joined = self._rewrite(text, value_at, spans, hits)
+            if not is_joined:
+                break
+            # Slow path: what touched a find may be a find itself, now that it stands alone.
+            patterns = range(len(self._detectors))
+        return text
+
+    def _spans(self, text: bytes, value_at: int, patterns: Sequence[int]) -> list[_Span]:
         """Finds in `text[value_at:]`, ascending; those that overlap are one, under the first detector's name."""
         found: list[_Span] = []
         for number in patterns:
@@ -126,20 +144,20 @@ class Redactor:
                 return True
         return False
 
-    def _rewrite(self, text: bytes, value_at: int, spans: list[_Span], hits: Counter[Hit]) -> bytes:
-        """`text[value_at:]` with masks in place of the finds."""
-        pieces = _in_json(text, value_at, spans)
+    def _rewrite(self, text: bytes, value_at: int, spans: list[_Span], hits: Counter[Hit]) -> tuple[bytes, bool]:
+        """`text` with masks in place of the finds, and whether a mask touches a word."""
         parts: list[bytes] = []
-        at = value_at
-        for start, end, number, is_bare in pieces:
+        at, is_joined = 0, False
+        for start, end, number, is_bare in _in_json(text, value_at, spans):
             action = self._actions[number] if self._actions[number] is not Action.DROP else Action.MASK
             name = self._detectors[number].name
             hits[Hit(name, action)] += 1
             mask = self._masks.mask(name, action, text[start:end])
             parts += (text[at:start], b'"%s"' % mask if is_bare else mask)
             at = end
+            is_joined = is_joined or _is_joined(text, start, end)
         parts.append(text[at:])
-        return b"".join(parts)
+        return b"".join(parts), is_joined
 
 
 def _in_json(text: bytes, value_at: int, spans: list[_Span]) -> list[tuple[int, int, int, bool]]:
@@ -164,6 +182,11 @@ def _masked_span(match: re2._Match) -> tuple[int, int]:
             return start, end
     start, end = match.span()
     return start, end
+
+
+def _is_joined(text: bytes, start: int, end: int) -> bool:
+    behind, before = text[end : end + 6], text[max(start - 6, 0) : start]
+    return _JOINED_BEHIND.match(behind) is not None or _JOINED_BEFORE.search(before) is not None
 
 
 def _slice(column: Utf8Column, row: int) -> bytes:
