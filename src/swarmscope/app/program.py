@@ -24,16 +24,19 @@ from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.reading import main_app, make_api_parts, prometheus_app
 from swarmscope.app.stages.receiving import (
     make_decode_room,
+    make_loki_push,
     make_otlp,
     make_otlp_http,
+    make_otlp_logs,
     make_remote_write,
     make_scraper,
     scraping,
     serving_grpc,
 )
+from swarmscope.app.stages.redaction import open_redactor
 from swarmscope.app.stages.serving import serving
 from swarmscope.app.stages.storage import StoreFigures, open_store
-from swarmscope.app.stages.writing import WritePath
+from swarmscope.app.stages.writing import LogWritePath, WritePath
 from swarmscope.app.target_pages import TargetPages
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
@@ -92,8 +95,12 @@ class Program:
         room = make_decode_room(settings)
         otlp = make_otlp(settings, path, store.index, clock, room)
         stack.enter_context(metrics.refreshed_by(lambda: metrics.OTLP_RUNNING_TOTALS.set(otlp.n_running_totals)))
-        otlp_routes = make_otlp_http(otlp, writers)
+        redactor = open_redactor(settings)
+        log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
+        signals = (otlp, make_otlp_logs(settings, log_path, store.log_index, clock, room))
+        otlp_routes = make_otlp_http(signals, writers)
         write_routes = make_remote_write(settings, path, store.index, writers, room)
+        push_routes = make_loki_push(settings, log_path, store.log_index, writers, room)
         scraper = make_scraper(self._jobs, path, store.index, clock, writers)
 
         targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
@@ -105,13 +112,16 @@ class Program:
             return guarded(BoundedBodies(app, bodies), tokens)
 
         await stack.enter_async_context(scraping(scraper))
-        grpc_port = await stack.enter_async_context(serving_grpc(otlp, settings.host, settings.otlp_grpc_port, tokens))
+        grpc_port = await stack.enter_async_context(
+            serving_grpc(signals, settings.host, settings.otlp_grpc_port, tokens)
+        )
         await stack.enter_async_context(serving(guard(Starlette(routes=otlp_routes)), listeners.otlp_http))
         if listeners.prometheus is not None:
             at_root = prometheus_app(parts, write_routes, guard)
             await stack.enter_async_context(serving(at_root, listeners.prometheus))
         # The main port comes last: once it answers, everything does.
-        await stack.enter_async_context(serving(main_app(parts, [*write_routes, *otlp_routes], guard), listeners.main))
+        receivers = [*write_routes, *push_routes, *otlp_routes]
+        await stack.enter_async_context(serving(main_app(parts, receivers, guard), listeners.main))
         if settings.demo:
             endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}/v1/metrics"
             await stack.enter_async_context(demonstrating(endpoint, tokens.first))

@@ -46,8 +46,13 @@ class StorageSettings(Section):
     max_unflushed_samples: Count = Field(
         default=4_000_000, description="Samples in the journal; above it senders are told to come back later."
     )
+    flush_lines: Count = Field(default=400_000, description="The same for log lines: so many waiting make a part.")
+    flush_log_bytes: Size = Field(default=ByteSize(128 * _MIB), description="So many bytes of log lines make a part.")
+    max_unflushed_log_bytes: Size = Field(
+        default=ByteSize(384 * _MIB), description="Log lines in the journal; above it senders are told to come back."
+    )
     max_future: PositiveLength = Field(
-        default=parse_duration("1d"), description="Samples that lie further ahead of the clock are refused."
+        default=parse_duration("1d"), description="Samples and lines that lie further ahead of the clock are refused."
     )
     readers: Count = Field(default=4, description="Statements of queries that may run in ClickHouse at once.")
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.routing import BaseRoute
 
 from swarmscope.app.access import TokenInterceptor, Tokens
 from swarmscope.app.ports import spell_address
 from swarmscope.app.settings import Settings
-from swarmscope.app.stages.writing import WritePath
+from swarmscope.app.stages.writing import LogWritePath, WritePath
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, SeriesIndex
+from swarmscope.receivers.loki.routes import routes as loki_routes
+from swarmscope.receivers.loki.settings import LokiSettings
 from swarmscope.receivers.otlp.export import OtlpMetrics
+from swarmscope.receivers.otlp.exporter import OtlpExporter
 from swarmscope.receivers.otlp.grpc_service import grpc_server
+from swarmscope.receivers.otlp.log_export import OtlpLogs
 from swarmscope.receivers.otlp.routes import http_routes
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.remote_write.routes import routes as remote_write_routes
@@ -45,10 +49,10 @@ def make_remote_write(
     return list(remote_write_routes(told, path.entry("remote_write"), index, workers.run, room))
 
 
-def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Clock, room: DecodeRoom) -> OtlpMetrics:
-    """OTLP metrics, shared by all of its ports."""
+def to_otlp_settings(settings: Settings) -> OtlpSettings:
+    """What the receivers of OTLP are told."""
     otlp, limits = settings.otlp, settings.limits
-    told = OtlpSettings(
+    return OtlpSettings(
         translation_strategy=otlp.translation_strategy,
         promote_resource_attributes=tuple(otlp.promote_resource_attributes),
         promote_all_resource_attributes=otlp.promote_all_resource_attributes,
@@ -66,18 +70,40 @@ def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Cl
         max_json_bytes=int(otlp.max_json_bytes),
         max_concurrent_requests=otlp.max_concurrent_requests,
     )
-    return OtlpMetrics(told, path.entry("otlp"), index, clock.now_ns, room)
 
 
-def make_otlp_http(otlp: OtlpMetrics, workers: WorkerPool) -> list[BaseRoute]:
+def make_otlp(settings: Settings, path: WritePath, index: SeriesIndex, clock: Clock, room: DecodeRoom) -> OtlpMetrics:
+    """OTLP metrics, shared by all of its ports."""
+    return OtlpMetrics(to_otlp_settings(settings), path.entry("otlp"), index, clock.now_ns, room)
+
+
+def make_otlp_logs(
+    settings: Settings, path: LogWritePath, streams: SeriesIndex, clock: Clock, room: DecodeRoom
+) -> OtlpLogs:
+    """OTLP logs, shared by all of its ports."""
+    return OtlpLogs(to_otlp_settings(settings), path.entry("otlp"), streams, clock.now_ns, room)
+
+
+def make_loki_push(
+    settings: Settings, path: LogWritePath, streams: SeriesIndex, workers: WorkerPool, room: DecodeRoom
+) -> list[BaseRoute]:
+    """The endpoints that Loki's agents push to."""
+    limits = settings.limits
+    told = LokiSettings(
+        max_body_bytes=int(limits.max_body_bytes), max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed)
+    )
+    return list(loki_routes(told, path.entry("loki"), streams, workers.run, room))
+
+
+def make_otlp_http(signals: Sequence[OtlpExporter], workers: WorkerPool) -> list[BaseRoute]:
     """The endpoints of OTLP over HTTP, for the main port and for its own."""
-    return list(http_routes([otlp], workers.run))
+    return list(http_routes(signals, workers.run))
 
 
 @contextlib.asynccontextmanager
-async def serving_grpc(otlp: OtlpMetrics, host: str, port: int, tokens: Tokens) -> AsyncIterator[int]:
+async def serving_grpc(signals: Sequence[OtlpExporter], host: str, port: int, tokens: Tokens) -> AsyncIterator[int]:
     """Serve OTLP over gRPC while the context lives; gives the port. Raises OSError when it cannot bind."""
-    server = grpc_server([otlp], spell_address(host, port), interceptors=(TokenInterceptor(tokens),) if tokens else ())
+    server = grpc_server(signals, spell_address(host, port), interceptors=(TokenInterceptor(tokens),) if tokens else ())
     server.start()
     try:
         yield server.port

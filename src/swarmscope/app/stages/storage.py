@@ -7,14 +7,17 @@ from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
 from swarmscope.store.embedded.commit import CommitSettings
 from swarmscope.store.embedded.flush import Flushed
+from swarmscope.store.embedded.logs.commit import LogCommitSettings
+from swarmscope.store.embedded.logs.log_store import LogStoreSettings
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 
 _MS_PER_S = 1000
+_NS_PER_MS = 1_000_000
 
 
 def to_store_settings(settings: Settings) -> StoreSettings:
     """What the store is told."""
-    storage, retention = settings.storage, settings.retention.metrics
+    storage, retention, log_retention = settings.storage, settings.retention.metrics, settings.retention.logs
     return StoreSettings(
         folder=settings.data,
         fsync=storage.fsync,
@@ -29,6 +32,18 @@ def to_store_settings(settings: Settings) -> StoreSettings:
             max_unflushed_rows=storage.max_unflushed_samples,
             retention_ms=retention.ms or None,
             max_future_ms=storage.max_future.ms,
+        ),
+        logs=LogStoreSettings(
+            retention_s=log_retention.ms // _MS_PER_S if log_retention.ms else None,
+            max_label_cells=settings.query.max_label_cells,
+            commit=LogCommitSettings(
+                max_generation_lines=storage.flush_lines,
+                max_generation_bytes=int(storage.flush_log_bytes),
+                max_generation_age_s=storage.flush_after.seconds,
+                max_unflushed_bytes=int(storage.max_unflushed_log_bytes),
+                retention_ns=log_retention.ms * _NS_PER_MS if log_retention.ms else None,
+                max_future_ns=storage.max_future.ms * _NS_PER_MS,
+            ),
         ),
     )
 
