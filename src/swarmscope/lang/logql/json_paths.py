@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 _STEP = re.compile(
-    r"""(?P<dot>\.)?(?P<field>[A-Za-z_][A-Za-z0-9_]*)
+    r"""(?P<dot>\.)?(?P<field>[^\W\d][\w@-]*|@[\w@-]+)
       | \[\s*(?P<index>[0-9]+)\s*\]
       | \[\s*(?P<key>"(?:[^"\\]|\\.)*")\s*\]""",
     re.VERBOSE,
