@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 
 from swarmscope.model.metrics import UNKNOWN_SERIES
 from swarmscope.receivers.otlp.decode import MetricsDecoder
+from swarmscope.receivers.otlp.log_decode import LogsDecoder
 from swarmscope.receivers.otlp.settings import OtlpSettings
 
 _DELTA, _CUMULATIVE = 1, 2
@@ -53,11 +55,37 @@ def _to_request() -> bytes:
     return serialised
 
 
+def to_log_request() -> bytes:
+    """Records with every field and every kind of value; one text is not UTF-8."""
+    request: Any = logs_service_pb2.ExportLogsServiceRequest()
+    group = request.resource_logs.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "warm-up"
+    group.resource.attributes.add(key="host.name").value.string_value = "warm-up"
+    scope = group.scope_logs.add()
+    scope.scope.name = "scope"
+    record = scope.log_records.add(
+        time_unix_nano=1, observed_time_unix_nano=2, severity_number=9, severity_text="INFO", flags=1,
+        dropped_attributes_count=1, trace_id=b"\x01" * 16, span_id=b"\x01" * 8, event_name="event",
+    )  # fmt: skip
+    record.body.string_value = "a line, two of its bytes: \x7f\x7f"
+    record.attributes.add(key="key of text").value.string_value = "text value"
+    record.attributes.add(key="bool").value.bool_value = True
+    record.attributes.add(key="int").value.int_value = 1
+    record.attributes.add(key="double").value.double_value = 0.5
+    record.attributes.add(key="bytes").value.bytes_value = b"b"
+    record.attributes.add(key="map").value.kvlist_value.values.add(key="k").value.string_value = "nested"
+    scope.log_records.add().body.int_value = 1
+    serialised: bytes = request.SerializeToString()
+    return serialised.replace(b"\x7f\x7f", b"\xff\xfe")
+
+
 def warm_up() -> None:
-    """Decode one small request with either treatment of histograms."""
+    """Decode one small request with either treatment of histograms, and one of logs."""
     body = np.frombuffer(_to_request(), np.uint8)
     for as_native in (False, True):
         settings = OtlpSettings(convert_histograms_to_nhcb=as_native, zero_sample_at_start=True)
         decoder = MetricsDecoder(settings, _EmptyIndex(), lambda: _NOW_NS)
         decoded = decoder.decode(body, "warm-up")
         decoder.take_back(decoded)
+    logs = LogsDecoder(OtlpSettings(), _EmptyIndex(), lambda: _NOW_NS)
+    logs.decode(np.frombuffer(to_log_request(), np.uint8), "warm-up")

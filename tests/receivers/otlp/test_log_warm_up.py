@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+
+from swarmscope.receivers.otlp.log_decode import LogsDecoder
+from swarmscope.receivers.otlp.settings import OtlpSettings
+from swarmscope.receivers.otlp.warm_up import to_log_request, warm_up
+from swarmscope.testing.sinks import RecordingLogSink
+
+MODULES = (
+    "otlp.log_kernel", "otlp.log_fields", "otlp.number_columns", "wire.log_pairs", "wire.utf8", "wire.key_hash",
+    "wire.scan_kernel",
+)  # fmt: skip
+
+
+def signatures() -> dict[str, int]:
+    found = {}
+    for name in MODULES:
+        module = importlib.import_module(f"swarmscope.receivers.{name}")
+        for attribute, value in vars(module).items():
+            if hasattr(value, "signatures"):
+                found[f"{name}.{attribute}"] = len(value.signatures)
+    return found
+
+
+def test_nothing_is_compiled_after_warming_up() -> None:
+    warm_up()
+    before = signatures()
+    sink = RecordingLogSink()
+    decoder = LogsDecoder(OtlpSettings(), sink.index, lambda: 1)
+    body = to_log_request()
+    # Texts that need repair and none, values that are no strings and none; a body of ours may be writable.
+    for data in (body, body.replace(b"\xff\xfe", b"ok"), b""):
+        for buffer in (np.frombuffer(data, np.uint8), np.frombuffer(data, np.uint8).copy()):
+            sink.write_logs(decoder.decode(buffer, "default").batch)
+    assert signatures() == before
+    assert len(sink.lines()) == 8
