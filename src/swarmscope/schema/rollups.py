@@ -85,7 +85,8 @@ def _rollup_table(resolution_ms: int) -> Table:
         engine="ReplacingMergeTree(rolled)",
         order_by="(metric_id, ref, bucket)",
         time_column="bucket",
-        partition_by=f"intDiv(bucket, {30 * MS_PER_DAY})",
+        # All that lies before 1970 is one partition, as a sender chooses its times: see docs/decisions/0011.
+        partition_by=f"intDiv(greatest(bucket, 0), {30 * MS_PER_DAY})",
         settings="ttl_only_drop_parts = 0",
     )
 

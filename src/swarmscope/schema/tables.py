@@ -60,8 +60,15 @@ class Table:
 
 # Days as partitions: retention drops whole parts, and a part never mixes what expires at different times by
 # more than a day. Rows of the same key are replaced, which makes the replay of a journal segment exactly-once.
-_DAILY = f"intDiv(ts, {MS_PER_DAY})"
-_TIMED_SETTINGS = "ttl_only_drop_parts = 1"
+# A part costs some 50 KB of memory for as long as it lies there, and a sender chooses its times: what lies further
+# back than the first day that this program saw shares partitions of 30 days, and all that lies before 1970 the first
+# one. A day's number is never one of 30 days, see docs/decisions/0011.
+FIRST_DAILY_MS = 1_767_225_600_000  # 2026-01-01
+_DAILY = (
+    f"if(ts < {FIRST_DAILY_MS}, intDiv(greatest(ts, 0), {30 * MS_PER_DAY}), intDiv(ts, {MS_PER_DAY}))"
+)
+# Merges catch up with parts in some hundred partitions; until they do, writing waits (503) and memory does not grow.
+_TIMED_SETTINGS = "ttl_only_drop_parts = 1, max_parts_in_total = 10000"
 
 _ID = "Delta, ZSTD(1)"
 _TIME = "DoubleDelta, ZSTD(1)"

@@ -6,7 +6,7 @@ import pytest
 from swarmscope.model.logs import Level, LineColumns, LineRequest
 from swarmscope.model.matchers import Matcher, MatchOperator
 from tests.store.embedded.conftest import budget
-from tests.store.embedded.logs.log_cases import EVER, S, T_NS, entry, in_order, log_batch, scanned, walked
+from tests.store.embedded.logs.log_cases import EVER, T_NS, S, entry, in_order, log_batch, scanned, walked
 
 WEB, DB = {"service_name": "web", "env": "prod"}, {"service_name": "db"}
 TRACE, SPAN = bytes(range(16)), bytes(range(8))

@@ -88,8 +88,12 @@ def _admit(
     is_new = np.zeros(n, np.bool_)
     slots = np.empty(n, np.int64)
     count = 0
+    # All digests first: the look-ups, each a miss of the caches, then overlap.
+    digests = np.empty(n, np.uint64)
     for row in range(n):
-        digest = _hash_row(lines, row, seed)
+        digests[row] = _hash_row(lines, row, seed)
+    for row in range(n):
+        digest = digests[row]
         if _slot_of(older, digest) >= 0:
             continue
         slot = _slot_of(newer, digest)
