@@ -10,6 +10,7 @@ from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.ingest import series_limits
 from swarmscope.query import promql
 from swarmscope.receivers import scrape
+from swarmscope.receivers.loki import warm_up as loki
 from swarmscope.receivers.otlp import warm_up as otlp
 from swarmscope.receivers.remote_write import warm_up as remote_write
 from swarmscope.receivers.wire import warm_up as wire
@@ -29,6 +30,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("wire format", _told(wire.warm_up)),
     ("remote write", _told(remote_write.warm_up)),
     ("OTLP", otlp.warm_up),
+    ("Loki's push", _told(loki.warm_up)),
     ("exposition formats", scrape.warm_up),
     ("limits", series_limits.warm_up),
     ("series catalogue", warm_up_catalogue),

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     otlp: sections.OtlpSettings = sections.OtlpSettings()
     scrape: sections.ScrapeSettings = sections.ScrapeSettings()
     remote_write: sections.RemoteWriteSettings = sections.RemoteWriteSettings()
+    loki: sections.LokiSettings = sections.LokiSettings()
     api: sections.ApiSettings = sections.ApiSettings()
     auth: sections.AuthSettings = sections.AuthSettings()
     agent: sections.AgentSettings = sections.AgentSettings()

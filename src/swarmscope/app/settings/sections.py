@@ -20,7 +20,8 @@ from swarmscope.app.settings.fields import (
     Url,
 )
 from swarmscope.instrument.logs import LogFormat, LogLevel
-from swarmscope.receivers.otlp.settings import TranslationStrategy
+from swarmscope.receivers.otlp.settings import LOG_STREAM_ATTRIBUTES, TranslationStrategy
+from swarmscope.receivers.wire.log_streams import DISCOVER_SERVICE_NAME
 
 _MIB = 1024 * 1024
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
@@ -66,7 +67,7 @@ class RetentionSettings(Section):
 
 
 class OtlpSettings(Section):
-    """OTLP metrics; the keys mean what they mean in Prometheus' `otlp` section."""
+    """OTLP; the keys for metrics mean what they mean in Prometheus' `otlp` section."""
 
     translation_strategy: TranslationStrategy = Field(
         default=TranslationStrategy.NO_TRANSLATION, description="How names of metrics and attributes are translated."
@@ -94,6 +95,10 @@ class OtlpSettings(Section):
     delta_max_stale: PositiveLength = Field(
         default=parse_duration("5m"), description="A running total that nothing was added to for so long is forgotten."
     )
+    log_stream_attributes: list[str] = Field(
+        default_factory=lambda: list(LOG_STREAM_ATTRIBUTES),
+        description="Resource attributes that become stream labels of logs; the others are structured metadata.",
+    )
     max_json_bytes: Size = Field(
         default=ByteSize(16 * _MIB), description="JSON body; it takes some 20 times its size while it is read."
     )
@@ -119,6 +124,15 @@ class RemoteWriteSettings(Section):
 
     created_timestamp_zero_ingestion: bool = Field(
         default=False, description="Store a zero sample at a counter's created timestamp."
+    )
+
+
+class LokiSettings(Section):
+    """Loki's push protocol, and what logs over OTLP share with it."""
+
+    discover_service_name: list[str] = Field(
+        default_factory=lambda: list(DISCOVER_SERVICE_NAME),
+        description="Stream labels that `service_name` is taken from where it is missing; an empty list sets none.",
     )
 
 

@@ -65,6 +65,8 @@ def to_otlp_settings(settings: Settings) -> OtlpSettings:
         max_delta_series=otlp.max_delta_series,
         max_delta_histograms=otlp.max_delta_histograms,
         delta_max_stale_s=int(otlp.delta_max_stale.seconds),
+        log_stream_attributes=tuple(otlp.log_stream_attributes),
+        discover_service_name=tuple(settings.loki.discover_service_name),
         max_body_bytes=int(limits.max_body_bytes),
         max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed),
         max_json_bytes=int(otlp.max_json_bytes),
@@ -90,7 +92,9 @@ def make_loki_push(
     """The endpoints that Loki's agents push to."""
     limits = settings.limits
     told = LokiSettings(
-        max_body_bytes=int(limits.max_body_bytes), max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed)
+        max_body_bytes=int(limits.max_body_bytes),
+        max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed),
+        discover_service_name=tuple(settings.loki.discover_service_name),
     )
     return list(loki_routes(told, path.entry("loki"), streams, workers.run, room))
 

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from swarmscope.instrument import metrics
 from swarmscope.model.contracts import LogSink, Receipt, SeriesIndex
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, SwarmscopeError, UnavailableError
 from swarmscope.receivers.loki.decode import PushContext, decode_push
@@ -92,6 +93,7 @@ class LokiReceiver:
             share.resize(min(share.n_bytes, len(raw) + array_bytes(decoded.batch)))
             if not decoded.n_streams:
                 raise NoStreamsError(NO_STREAMS)
+            metrics.REPAIRED_TEXTS.labels(protocol="loki").inc(decoded.n_repaired)
             receipt = self._sink.write_logs(decoded.batch) if len(decoded.batch) else Receipt()
         return Outcome(receipt, decoded.refused)
 

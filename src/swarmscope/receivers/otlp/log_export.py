@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 
+from swarmscope.instrument import metrics
 from swarmscope.model.contracts import LogSink, Receipt, SeriesIndex
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.receivers.otlp.exporter import ExportResult, OtlpExporter
@@ -41,6 +42,7 @@ class OtlpLogs(OtlpExporter):
         share.resize(scan_bytes(len(body)))
         decoded = self._decoder.decode(body, tenant, share.resize)
         share.resize(min(share.n_bytes, len(body) + array_bytes(decoded.batch)))
+        metrics.REPAIRED_TEXTS.labels(protocol="otlp").inc(decoded.n_repaired)
         receipt = self._sink.write_logs(decoded.batch) if len(decoded.batch) else Receipt()
         if receipt.refused and receipt.retryable and receipt.lines == 0:
             raise LimitExceededError(
