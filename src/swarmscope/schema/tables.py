@@ -64,9 +64,7 @@ class Table:
 # back than the first day that this program saw shares partitions of 30 days, and all that lies before 1970 the first
 # one. A day's number is never one of 30 days, see docs/decisions/0011.
 FIRST_DAILY_MS = 1_767_225_600_000  # 2026-01-01
-_DAILY = (
-    f"if(ts < {FIRST_DAILY_MS}, intDiv(greatest(ts, 0), {30 * MS_PER_DAY}), intDiv(ts, {MS_PER_DAY}))"
-)
+_DAILY = f"if(ts < {FIRST_DAILY_MS}, intDiv(greatest(ts, 0), {30 * MS_PER_DAY}), intDiv(ts, {MS_PER_DAY}))"
 # Merges catch up with parts in some hundred partitions; until they do, writing waits (503) and memory does not grow.
 _TIMED_SETTINGS = "ttl_only_drop_parts = 1, max_parts_in_total = 10000"
 
