@@ -13,7 +13,9 @@ from swarmscope.api.parts import ApiParts
 from swarmscope.app.cli import app
 from swarmscope.app.reference import PAGES, SECTIONS_WITHOUT_EFFECT, SETTINGS_WITHOUT_EFFECT
 from swarmscope.instrument.metrics import REGISTRY
-from swarmscope.receivers.otlp.routes import PATH as OTLP_PATH
+from swarmscope.receivers.loki.settings import LokiSettings
+from swarmscope.receivers.otlp.export import OtlpMetrics
+from swarmscope.receivers.otlp.log_export import OtlpLogs
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -81,7 +83,7 @@ def test_every_endpoint_is_documented():
     )
     paths = {route.path for route in api.routes if isinstance(route, Route)}
     assert len(paths) > 30
-    paths |= {OTLP_PATH, *RemoteWriteSettings().paths}
+    paths |= {*OtlpMetrics.paths, *OtlpLogs.paths, *RemoteWriteSettings().paths, *LokiSettings().paths}
     for path in sorted(paths):
         short = path.replace("{name:path}", "{name}").removeprefix("/prometheus/api/v1")
         without_prefix = path.removeprefix("/prometheus").rstrip("/") or "/"
