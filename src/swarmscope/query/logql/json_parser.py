@@ -5,6 +5,8 @@ Manual: https://grafana.com/docs/loki/latest/query/log_queries/#json
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -39,12 +41,12 @@ _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
 _MALFORMED = -1
 
 
-def parse_json(line: Utf8Column, wanted: tuple[str, ...] | None) -> Extracted:
+def parse_json(line: Utf8Column, wanted: tuple[str, ...] | None, *, flat_strings: bool = False) -> Extracted:
     """Fields of the lines [n]: the names `wanted`, or (None) all of them. Raises LimitExceededError.
 
-    A name that is wanted and not there is a column of absent values.
+    A name that is wanted and not there is a column of absent values. `flat_strings`: strings of the outer object alone.
     """
-    return extract(line, wanted, _scan_lines, int(line.length.sum()))
+    return extract(line, wanted, partial(_scan_lines, flat_strings=flat_strings), int(line.length.sum()))
 
 
 @njit(nogil=True, cache=True)
@@ -55,6 +57,7 @@ def _scan_lines(
     field_arrays: FieldArrays,
     failed: NDArray[np.bool_],
     may_add: bool,
+    flat_strings: bool,
 ) -> tuple[int, int]:
     text, starts, lengths = line
     path, depths = np.empty(MAX_NAME_BYTES + 1, np.uint8), np.empty(MAX_DEPTH + 1, np.int64)
@@ -64,7 +67,7 @@ def _scan_lines(
     for row in range(first, len(starts)):
         n_fields, n_bytes = field_arrays.counts[0], field_arrays.counts[1]
         span = (address_of(text), starts[row], starts[row] + lengths[row])
-        outcome = _scan_object(span, row, scratch, names, fields, may_add)
+        outcome = _scan_object(span, row, scratch, (names, fields), may_add, flat_strings)
         if outcome > DONE:
             field_arrays.counts[0], field_arrays.counts[1] = n_fields, n_bytes
             return row, outcome
@@ -74,10 +77,16 @@ def _scan_lines(
 
 @njit(nogil=True, cache=True)
 def _scan_object(
-    span: tuple[Int, Int, Int], row: Int, scratch: tuple[Int, Int, Int], names: Names, fields: Fields, may_add: bool
+    span: tuple[Int, Int, Int],
+    row: Int,
+    scratch: tuple[Int, Int, Int],
+    target: tuple[Names, Fields],
+    may_add: bool,
+    flat_strings: bool,
 ) -> Int:
     """One line: _MALFORMED where it is no JSON object, else why it ended."""
     base, at, end = span
+    names, fields = target
     path, depths, decoded = scratch
     at = skip_space(base, at, end)
     if at >= end or byte_at(base, at) != _OPEN:
@@ -108,7 +117,10 @@ def _scan_object(
         length = _append_name((base, name_begin, name_end), has_escape, path, prefix, decoded)
         byte = byte_at(base, at)
         is_first = byte == _OPEN
-        if byte == _OPEN:
+        if flat_strings and byte != _QUOTE:
+            is_first = False
+            at = skip_value(base, at, end)
+        elif byte == _OPEN:
             if depth == MAX_DEPTH:
                 return _MALFORMED
             put_cell(depths, depth, prefix)
@@ -223,6 +235,15 @@ def _is_scalar(base: Int, at: Int, end: Int) -> bool:
     for i in range(min(size, 6)):
         word = (word << 8) | byte_at(base, at + i)
     return bool(word in (0x74727565, 0x66616C7365, 0x6E756C6C))
+
+
+@njit(nogil=True, cache=True)
+def skip_value(base: Int, at: Int, end: Int) -> Int:
+    """Behind the object, list, number or word that begins at `at`; -1 for none."""
+    if byte_at(base, at) in (_OPEN, _OPEN_LIST):
+        return skip_nested(base, at, end)
+    behind = _scalar_end(base, at, end)
+    return behind if _is_scalar(base, at, behind) else np.int64(-1)
 
 
 @njit(nogil=True, cache=True)
