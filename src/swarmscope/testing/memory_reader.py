@@ -89,7 +89,7 @@ class MemoryReader:
         """Series that match; times are not looked at."""
         del tenant, start_ms, end_ms
         self.fetches += 1
-        found = [k for k, entry in enumerate(self._series) if all(_matches(m, entry.labels) for m in matchers)]
+        found = [k for k, entry in enumerate(self._series) if all(matches(m, entry.labels) for m in matchers)]
         names = sorted({name for k in found for name in self._series[k].labels})
         codes = np.full((len(names), len(found)), ABSENT, np.int32)
         for column, k in enumerate(found):
@@ -164,11 +164,12 @@ class MemoryReader:
         return [
             entry
             for entry in self._series
-            if not matchers or any(all(_matches(m, entry.labels) for m in group) for group in matchers)
+            if not matchers or any(all(matches(m, entry.labels) for m in group) for group in matchers)
         ]
 
 
-def _matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
+def matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
+    """Whether labels meet a matcher."""
     value = labels.get(matcher.name, "")
     if matcher.operator is MatchOperator.EQUAL:
         return value == matcher.value
