@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from swarmscope.api.warming import warm_up as warm_up_api
-from swarmscope.ingest import series_limits
+from swarmscope.ingest import warm_up as ingest
 from swarmscope.query import promql
 from swarmscope.receivers import scrape
 from swarmscope.receivers.loki import warm_up as loki
@@ -32,7 +32,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("OTLP", otlp.warm_up),
     ("Loki's push", _told(loki.warm_up)),
     ("exposition formats", scrape.warm_up),
-    ("limits", series_limits.warm_up),
+    ("limits, redaction, levels", ingest.warm_up),
     ("series catalogue", warm_up_catalogue),
     ("embedded store", embedded_store.warm_up),
     ("PromQL and histograms", promql.warm_up),

@@ -26,7 +26,7 @@ from swarmscope.ingest.level_words import (
     names_a_level,
 )
 from swarmscope.model.contracts import LogSink, Receipt
-from swarmscope.model.labels import LabelSets
+from swarmscope.model.labels import LabelSets, Utf8Column
 from swarmscope.model.logs import Level, LogBatch
 from swarmscope.model.metrics import UNKNOWN_SERIES
 
@@ -241,3 +241,15 @@ def _search_words(buffer: NDArray[np.uint8], start: int, end: int) -> int:
             if level != NO_LEVEL:
                 return level
     return NO_LEVEL
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from the cache, for buffers that may and that may not be written to."""
+    text = np.frombuffer(b"level=info", np.uint8)
+    own = text.copy()
+    # Names in the request's buffer, values in one of their own: so they come out of redaction.
+    for of_names, of_values in ((text, text), (text, own), (own, own)):
+        names = Utf8Column(of_names, np.zeros(1, np.int64), np.full(1, 5, np.int64))
+        values = Utf8Column(of_values, np.full(1, 6, np.int64), np.full(1, 4, np.int64))
+        levels_of_sets(LabelSets(np.array([0, 1], np.int64), names, values))
+        _search_lines(_Lines(of_values, np.zeros(1, np.int64), np.full(1, 10, np.int64)), np.zeros(1, np.uint8))

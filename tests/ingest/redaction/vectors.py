@@ -168,7 +168,7 @@ MISSES: dict[str, list[str]] = {
     "bearer_token": ["bearer of-bad-news-and-more-words"],
     "basic_credentials": ["basic understanding", "basic " + base64.b64encode(b"no colon here").decode()],
     "password": ["password reset", "password=null", '"password":""', "password=***", "password: false"],
-    "pwd": ["PWD=/home/me", "cwd=x"],
+    "pwd": ["PWD=/srv/me", "cwd=x"],
     "secret": ["secret=none", "secrets are kept", "api_key=x"],
     "token": ["max_tokens=4096", "token=short1", "token=only-letters-in-here-no-digits"],
     "email": ["@mention", "a@b", "x @ y.de"],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,25 +11,19 @@ _ESCAPE_BYTES, _UNICODE_ESCAPE_BYTES = 2, 6
 _NONE = -1
 
 
-class Pieces(NamedTuple):
-    """Parts of finds, ascending. `is_bare`: a number, true, false or null, for which a string is to be put."""
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    find: NDArray[np.int64]
-    is_bare: NDArray[np.bool_]
+# Part of a find: start, end, position in the finds, and whether it is a number, true, false or null, in whose place a
+# string is to be put.
+Piece = list[int]
 
 
-def json_pieces(text: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> Pieces | None:
-    """Cut finds (ascending, apart from each other) to strings' contents and bare words; None where `text` is not JSON.
+def json_pieces(text: NDArray[np.uint8], finds: NDArray[np.int64]) -> list[Piece] | None:
+    """Cut finds [n, start and end] to strings' contents and bare words, ascending; None where `text` is not JSON.
 
-    "JSON" is any object or array whose bytes outside of strings are punctuation, white space or bare words: whatever
-    else such a text may be, nothing but punctuation is left out of the pieces.
+    Finds are ascending and apart from each other. "JSON" is any object or array whose bytes outside of strings are
+    punctuation, white space or bare words: whatever else such a text may be, nothing but punctuation is left out.
     """
-    found, n = _cut(text, start, end)
-    if n < 0:
-        return None
-    return Pieces(found[0, :n], found[1, :n], found[2, :n], found[3, :n].astype(np.bool_))
+    pieces, n = _cut(text, finds)
+    return None if n < 0 else list(pieces[:n].tolist())
 
 
 @njit(nogil=True, cache=True)
@@ -72,9 +64,9 @@ def _unit_end(text: NDArray[np.uint8], at: int, in_string: bool) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _cut(text: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Pieces as rows start, end, find, is_bare [4, ≤ len(text)] and their number, -1 where `text` is not JSON."""
-    pieces = np.empty((4, len(text) + 1), np.int64)
+def _cut(text: NDArray[np.uint8], finds: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Pieces [≤ len(text), start, end, find, is_bare] and their number, -1 where `text` is not JSON."""
+    pieces = np.empty((len(text) + 1, 4), np.int64)
     if not _is_enclosed(text):
         return pieces, _NONE
     n, at, find, open_piece = 0, 0, 0, False
@@ -90,13 +82,13 @@ def _cut(text: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int6
         if not in_string and not _is_bare(byte):
             return pieces, _NONE
         stop = _unit_end(text, at, in_string)
-        while find < len(start) and end[find] <= at:
+        while find < len(finds) and finds[find, 1] <= at:
             find, open_piece = find + 1, False
-        if find < len(start) and start[find] < stop:
+        if find < len(finds) and finds[find, 0] < stop:
             if open_piece:
-                pieces[1, n - 1] = stop
+                pieces[n - 1, 1] = stop
             else:
-                pieces[0, n], pieces[1, n], pieces[2, n], pieces[3, n] = at, stop, find, not in_string
+                pieces[n, 0], pieces[n, 1], pieces[n, 2], pieces[n, 3] = at, stop, find, not in_string
                 n, open_piece = n + 1, in_string
         at = stop
     return pieces, _NONE if in_string else n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,8 @@ from swarmscope.model.labels import Utf8Column
 _OPENING = (0x7B, 0x5B)  # what a JSON object or array begins with
 _MASK_SIGN = b"[REDACTED:"
 # What may be part of a find that a find beside it hid: a word or a number, or a sign that belongs to one.
-_JOINED_BEHIND = re2.compile(rb"[+(.:/-]{0,3}[0-9A-Za-z_\x{80}-\x{10FFFF}]")
-_JOINED_BEFORE = re2.compile(rb"[0-9A-Za-z_\x{80}-\x{10FFFF}][+).:/-]{0,3}$")
+_JOINED_BEHIND = re.compile(rb"[+(.:/-]{0,3}[0-9A-Za-z_\x80-\xff]")
+_JOINED_BEFORE = re.compile(rb"[0-9A-Za-z_\x80-\xff][+).:/-]{0,3}\Z")
 # A user's pattern may match its own masks; those of ours end when no find touches another.
 _MAX_ROUNDS = 16
 # How far behind a name's end its value may begin: `=`, and what a pattern takes for quotes.
@@ -34,6 +35,13 @@ class Hit(NamedTuple):
 
     detector: str
     action: Action
+
+
+class _Tally(NamedTuple):
+    """Hits by detector."""
+
+    replaced: list[int]
+    dropped: list[int]
 
 
 class _Span(NamedTuple):
@@ -58,6 +66,7 @@ class Redactor:
         """`actions`: by detector; `mask` where one is missing. Raises BadPatternError."""
         self._detectors = tuple(detectors)
         self._actions = [actions.get(one.name, Action.MASK) for one in detectors]
+        self._replacing = [Action.MASK if action is Action.DROP else action for action in self._actions]
         self._patterns = [compile_exact(one.pattern) for one in detectors]
         self._matcher = Matcher(detectors)
         self._masks = Masks(hash_key)
@@ -70,7 +79,7 @@ class Redactor:
         `may_drop` is false, finds whose action is `drop` are masked.
         """
         candidates = self._matcher.find(column, names)
-        hits: Counter[Hit] = Counter()
+        hits = _Tally([0] * len(self._detectors), [0] * len(self._detectors))
         rows: list[int] = []
         texts: list[bytes] = []
         dropped: list[int] = []
@@ -85,10 +94,21 @@ class Redactor:
                 texts.append(redacted[len(prefix) :])
         if rows:
             column = _with_texts(column, rows, texts)
-        return Redacted(column, hits, np.array(dropped, np.int64))
+        return Redacted(column, self._counted(hits), np.array(dropped, np.int64))
+
+    def _counted(self, hits: _Tally) -> Counter[Hit]:
+        counted: Counter[Hit] = Counter()
+        for detector, action, replaced, dropped in zip(
+            self._detectors, self._replacing, hits.replaced, hits.dropped, strict=True
+        ):
+            if replaced:
+                counted[Hit(detector.name, action)] = replaced
+            if dropped:
+                counted[Hit(detector.name, Action.DROP)] = dropped
+        return counted
 
     def _redact_text(
-        self, text: bytes, value_at: int, patterns: Sequence[int], hits: Counter[Hit], may_drop: bool
+        self, text: bytes, value_at: int, patterns: Sequence[int], hits: _Tally, may_drop: bool
     ) -> bytes | None:
         """`text` with masks in `text[value_at:]`, itself where nothing was found, None where it is to be dropped."""
         for _ in range(_MAX_ROUNDS):
@@ -136,22 +156,22 @@ class Redactor:
             if start < end and (detector.check is None or detector.check(text, start, end)):
                 yield _Span(start, end, number)
 
-    def _drops(self, spans: list[_Span], hits: Counter[Hit]) -> bool:
+    def _drops(self, spans: list[_Span], hits: _Tally) -> bool:
         """Whether any find's action is `drop`; counts it."""
         for span in spans:
             if self._actions[span.detector] is Action.DROP:
-                hits[Hit(self._detectors[span.detector].name, Action.DROP)] += 1
+                hits.dropped[span.detector] += 1
                 return True
         return False
 
-    def _rewrite(self, text: bytes, value_at: int, spans: list[_Span], hits: Counter[Hit]) -> tuple[bytes, bool]:
+    def _rewrite(self, text: bytes, value_at: int, spans: list[_Span], hits: _Tally) -> tuple[bytes, bool]:
         """`text` with masks in place of the finds, and whether a mask touches a word."""
         parts: list[bytes] = []
         at, is_joined = 0, False
         for start, end, number, is_bare in _in_json(text, value_at, spans):
-            action = self._actions[number] if self._actions[number] is not Action.DROP else Action.MASK
+            action = self._replacing[number]
             name = self._detectors[number].name
-            hits[Hit(name, action)] += 1
+            hits.replaced[number] += 1
             mask = self._masks.mask(name, action, text[start:end])
             parts += (text[at:start], b'"%s"' % mask if is_bare else mask)
             at = end
@@ -164,13 +184,13 @@ def _in_json(text: bytes, value_at: int, spans: list[_Span]) -> list[tuple[int, 
     """Finds as (start, end, detector, is bare), cut so that a JSON text stays one."""
     head = text[value_at : value_at + 64].lstrip()
     if head and head[0] in _OPENING:
-        starts = np.array([one.start - value_at for one in spans], np.int64)
-        ends = np.array([one.end - value_at for one in spans], np.int64)
-        pieces = json_pieces(np.frombuffer(text, np.uint8)[value_at:], starts, ends)
+        finds = np.array([(one.start - value_at, one.end - value_at) for one in spans], np.int64)
+        pieces = json_pieces(np.frombuffer(text, np.uint8, offset=value_at), finds)
         if pieces is not None:
-            columns = (pieces.start + value_at, pieces.end + value_at, pieces.find, pieces.is_bare)
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            return [(start, end, spans[find].detector, is_bare) for start, end, find, is_bare in rows]
+            return [
+                (start + value_at, end + value_at, spans[find].detector, is_bare != 0)
+                for start, end, find, is_bare in pieces
+            ]
     return [(*one, False) for one in spans]
 
 
