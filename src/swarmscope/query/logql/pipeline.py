@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -45,12 +45,12 @@ class Pipeline:
     levels: frozenset[Level] | None
 
     @classmethod
-    def compile(cls, pipeline: LogPipeline, demand: Demand | None = None) -> Pipeline:
+    def compile(cls, pipeline: LogPipeline, demand: Demand | None = None, now_ns: int | None = None) -> Pipeline:
         """Make the stages ready; `demand` says what of the lines is wanted behind them, None for everything.
 
-        Raises QueryFailedError for a regex or an address range that cannot be used.
+        `now_ns` is what templates take for now. Raises QueryFailedError for what RE2 or `ip` refuses.
         """
-        now_ns = time.time_ns()
+        now_ns = time.time_ns() if now_ns is None else now_ns
         stages = _with_line_filters_first(pipeline.stages)
         needles, absent = needles_of(stages)
         wanted = demand if demand is not None else Demand()
@@ -138,13 +138,3 @@ def _filter_step(condition: LabelFilter) -> Step:
         block.keep(passing(condition, block))
 
     return step
-
-
-def has_filter_behind_parser(stages: Iterable[Stage]) -> bool:
-    """Whether lines must be parsed to know which of them pass."""
-    parsed = False
-    for stage in stages:
-        if parsed and isinstance(stage, (LineFilter, *LABEL_FILTERS)):
-            return True
-        parsed = parsed or isinstance(stage, (*PARSERS, LabelFormat, LineFormat))
-    return False
