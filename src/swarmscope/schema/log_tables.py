@@ -44,9 +44,18 @@ LOGS = Table(
     time_column="ts",
     ticks_per_second=1_000_000_000,
     partition_by=f"intDiv(ts, {NS_PER_DAY})",
-    # Merging a line costs as much as inserting it, and a part more costs a query a third of a millisecond: parts are
-    # merged twenty at a time.
-    settings=f"{_DAILY_SETTINGS}, index_granularity = 4096, merge_selector_base = 20",
+    settings=", ".join(
+        (
+            _DAILY_SETTINGS,
+            # The newest lines of many streams are one granule of each: small ones, and they compress as well.
+            "index_granularity = 1024",
+            # Merging a line costs as much as inserting it, and a part more costs a query a third of a millisecond.
+            "merge_selector_base = 24",
+            # Column by column: so many parts at once would need a gigabyte of buffers otherwise.
+            "vertical_merge_algorithm_min_rows_to_activate = 1",
+            "vertical_merge_algorithm_min_columns_to_activate = 1",
+        )
+    ),
 )
 
 LOG_COUNTS = Table(

@@ -139,13 +139,15 @@ class Engine:
         """
         return decode_native(self._read(_Statement(sql, "Native"), budget))
 
-    def stream_rows(self, sql: str, budget: ReadBudget) -> Iterator[dict[str, AnyColumn]]:
+    def stream_rows(
+        self, sql: str, budget: ReadBudget, settings: tuple[str, ...] = ()
+    ) -> Iterator[dict[str, AnyColumn]]:
         """Rows of numbers and strings, block by block as ClickHouse has them; `budget` as in `columns`.
 
         Holds a connection until it is exhausted or closed. Its blocks come one at a time, so memory does not grow with
-        the answer.
+        the answer. `settings` are `name = value`.
         """
-        statement = _Statement(sql, "Native")
+        statement = _Statement(sql, "Native", settings=settings)
         with self._reader(budget) as connection, self._watch.watching(budget.cancellation) as mark:
             bounded = statement.with_settings(*_settings_of(budget), f"log_comment = '{mark}'")
             try:

@@ -15,6 +15,7 @@ from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import SampleColumns
 from swarmscope.schema.tables import RAW_EXPONENT
 from swarmscope.store.embedded.decimal import decode_decimals, encode_decimals
+from swarmscope.store.embedded.logs.warm_up import warm_up as warm_up_logs
 from swarmscope.store.embedded.rollups import STORED_FIELDS, buckets_of, stored_buckets
 from swarmscope.store.embedded.runs import (
     Rows,
@@ -37,6 +38,7 @@ _EVER = TimeRange(0, 1 << 40)
 
 def warm_up() -> None:
     """Run every kernel once on each layout of arrays that it meets."""
+    warm_up_logs()
     refs = np.array([0, 1], np.int64)
     rows = Rows(np.array([1, 0, 0], np.uint32), np.array([5, 9, 7], np.int64), np.array([0.5, 1.0, 2.0]))
     run = sorted_run(rows, lambda known: np.zeros(len(known), np.uint32))

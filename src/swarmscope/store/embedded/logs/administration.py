@@ -70,7 +70,7 @@ class LogAdministration:
         starts, lengths = rows.line.start[which].tolist(), rows.line.length[which].tolist()
         # Slow path: administrators delete few lines. A digest keeps the statement short however long the line is.
         wanted = ", ".join(
-            f"({ref}, {ts}, unhex('{hashlib.sha256(rows.line.buffer[begin : begin + length]).hexdigest()}'))"
+            f"({ref}, {ts}, unhex('{hashlib.sha256(rows.line.buffer[begin : begin + length].tobytes()).hexdigest()}'))"
             for ref, ts, begin, length in zip(refs.tolist(), ts_ns.tolist(), starts, lengths, strict=True)
         )
         range_ns = (int(ts_ns.min()), int(ts_ns.max()) + 1)

@@ -31,7 +31,7 @@ from swarmscope.store.embedded.logs.rows import (
 )
 from swarmscope.store.embedded.logs.shapes import ShapeTable
 from swarmscope.store.embedded.logs.slices import Appetite, walk_slices
-from swarmscope.store.embedded.logs.statements import SCAN_SETTINGS, Chosen, counts_condition, lines_sql
+from swarmscope.store.embedded.logs.statements import Chosen, counts_condition, lines_settings, lines_sql
 
 _NS_PER_MS = 1_000_000
 _BATCH_LINES = 100_000
@@ -93,7 +93,7 @@ class EmbeddedLogReader:
         snapshot = self._memory.snapshot()
         sql = lines_sql(Chosen(selection.refs), request, snapshot.first_segment)
         yield from _charged(self._live_batches(snapshot, positions, request), budget)
-        blocks = self._engine.stream_rows(f"{sql} SETTINGS {SCAN_SETTINGS}", budget)
+        blocks = self._engine.stream_rows(sql, budget, lines_settings(request))
         yield from _charged((rows_of_block(block, positions) for block in blocks), budget)
 
     def _live_batches(self, snapshot: LogSnapshot, positions: Positions, request: LineRequest) -> Iterator[LogRows]:
@@ -161,7 +161,7 @@ class EmbeddedLogReader:
         parts = list(self._live_batches(snapshot, positions, request))
         n_lines, n_bytes = sum(map(len, parts)), sum(map(text_bytes, parts))
         sql = lines_sql(Chosen(selection.refs), request, snapshot.first_segment)
-        for block in self._engine.stream_rows(f"{sql} SETTINGS {SCAN_SETTINGS}", budget):
+        for block in self._engine.stream_rows(sql, budget, lines_settings(request)):
             parts.append(rows_of_block(block, positions))
             n_lines += len(parts[-1])
             n_bytes += text_bytes(parts[-1])

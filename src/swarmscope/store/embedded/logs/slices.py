@@ -18,7 +18,7 @@ _WINDOW_GROWTH = 8
 _LINES_GROWTH = 2
 _MAX_LINES = 100_000
 # A text that is rare makes slices longer; by no more than this from one to the next, as it may be rare here alone.
-_RARE_GROWTH = 16
+_RARE_GROWTH = 64
 
 
 @dataclass(slots=True)
@@ -30,7 +30,8 @@ class Appetite:
     _stored: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._stored = float(self.batch_lines)
+        # Somewhat more than is wanted: a second slice for the last few costs as much as the first.
+        self._stored = 1.5 * self.batch_lines
 
     @property
     def lines(self) -> int:

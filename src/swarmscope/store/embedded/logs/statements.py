@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ from swarmscope.store.embedded.logs.needle_plan import needle_conditions
 
 # Above this many streams a list costs more than reading their neighbours too.
 _MAX_LISTED_STREAMS = 20_000
-# Rows of a block in a scan: some 30 MiB of lines. One thread: whoever reads evaluates on others meanwhile.
-SCAN_SETTINGS = "max_threads = 1, max_block_size = 65536, preferred_block_size_bytes = 0"
+# Rows of a block in a scan: some 30 MiB of lines.
+_BLOCK = ("max_block_size = 65536", "preferred_block_size_bytes = 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def stored_columns(columns: LineColumns) -> str:
 
 
 def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int) -> str:
-    """SELECT of the lines in parts, in any order."""
+    """SELECT of the lines in parts, in any order, for `Engine.stream_rows`."""
     conditions = [
         chosen.condition(),
         f"ts >= {request.start_ns}",
@@ -54,6 +55,13 @@ def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int) -> str:
     if request.levels is not None:
         conditions.append(f"level IN ({', '.join(str(int(level)) for level in sorted(request.levels)) or 'NULL'})")
     return f"SELECT {stored_columns(request.columns)} FROM {LOGS.name} WHERE {' AND '.join(conditions)}"
+
+
+def lines_settings(request: LineRequest) -> tuple[str, ...]:
+    """The settings of `lines_sql`."""
+    # Who reads all lines evaluates them on the other cores meanwhile; looking for a text is the store's own work.
+    threads = (os.cpu_count() or 1) if request.needles or request.absent else 1
+    return (f"max_threads = {threads}", *_BLOCK)
 
 
 def counts_condition(chosen: Chosen, range_ns: tuple[int, int], first_segment: int) -> str:
