@@ -102,8 +102,9 @@ class LineBlock:
 
     @classmethod
     def from_rows(cls, rows: LogRows, streams: Streams, shapes: Shapes) -> LineBlock:
-        """A block of all lines of a batch."""
-        return cls(rows, streams, shapes, np.arange(len(rows)), rows.line)
+        """A block of all lines of a batch; where nobody asked for their text, it is absent."""
+        line = rows.line if len(rows.line) == len(rows) else absent_column(len(rows))
+        return cls(rows, streams, shapes, np.arange(len(rows)), line)
 
     def __len__(self) -> int:
         return len(self.rows)

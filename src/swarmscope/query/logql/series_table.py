@@ -33,7 +33,7 @@ def _hash_of(codes: NDArray[np.int32]) -> np.uint64:
     for k in range(len(codes)):
         if codes[k] >= 0:
             mixed += fold_multiply(np.uint64(codes[k] + 1) * _MIX, (np.uint64(k) + _MIX) * _OTHER_MIX)
-    return fold_multiply(mixed ^ _MIX, _OTHER_MIX)
+    return np.uint64(fold_multiply(mixed ^ _MIX, _OTHER_MIX))
 
 
 @njit(nogil=True, cache=True)

@@ -43,7 +43,7 @@ def _hash_of(base: Int, at: Int, size: Int, seed: np.uint64) -> np.uint64:
     while at < end:
         tail = (tail << np.uint64(8)) | load_u8(base, at)
         at += 1
-    return fold_multiply(mixed ^ tail, _MIX)
+    return np.uint64(fold_multiply(mixed ^ tail, _MIX))
 
 
 @njit(nogil=True, cache=True)
