@@ -18,6 +18,7 @@ from swarmscope.query.logql.detected_fields import (
 )
 from swarmscope.query.logql.log_answers import LogsRequest, LogsResult
 from swarmscope.query.logql.log_query import choose_lines, run_log_query
+from swarmscope.query.logql.metric_queries import MetricAnswer, MetricRequest, run_metric_query
 from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.logql.tail import Tail
 
@@ -39,6 +40,10 @@ class LogqlEngine:
         began = time.perf_counter()
         tree = parse_log_query(request.text)
         return run_log_query(self._reader, self._settings, request, tree, time.perf_counter() - began)
+
+    def query_metrics(self, request: MetricRequest) -> MetricAnswer:
+        """Numbers at one time or at many. Raises the four query errors of `model.errors`."""
+        return run_metric_query(self._reader, self._settings, request)
 
     def tail(self, text: str, tenant: str = DEFAULT_TENANT) -> Tail:
         """Lines that come in from now on. Raises QuerySyntaxError and QueryFailedError."""

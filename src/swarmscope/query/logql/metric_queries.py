@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, field
 
@@ -15,6 +14,8 @@ from swarmscope.lang.promql import ValueType
 from swarmscope.model.contracts import Cancellation, LogReader, ReadBudget
 from swarmscope.model.errors import LimitExceededError, QueryFailedError
 from swarmscope.model.labels import DEFAULT_TENANT
+from swarmscope.query.logql.log_answers import NeverCancelled
+from swarmscope.query.logql.log_query import LinesRead
 from swarmscope.query.logql.metric_evaluation import (
     MetricEvaluation,
     Value,
@@ -38,15 +39,6 @@ from swarmscope.query.settings import EngineSettings
 _NS_PER_MS = 1_000_000
 
 
-class _NeverCancelled:
-    """A query that nobody ends."""
-
-    remaining_s = math.inf
-
-    def check(self) -> None:
-        """Never raises."""
-
-
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
     """One metric query at every step from start to end (Unix nanoseconds); without a step at `start_ns` alone."""
@@ -56,7 +48,7 @@ class MetricRequest:
     end_ns: int
     step_ns: int | None = None
     tenant: str = DEFAULT_TENANT
-    cancellation: Cancellation = field(default_factory=_NeverCancelled)
+    cancellation: Cancellation = field(default_factory=NeverCancelled)
 
     @property
     def is_instant(self) -> bool:
@@ -91,19 +83,20 @@ class MetricAnswer:
     line_bytes: int
 
 
-def run_metric_query(reader: LogReader, request: MetricRequest, settings: LogqlSettings | None = None) -> MetricAnswer:
+def run_metric_query(reader: LogReader, settings: LogqlSettings, request: MetricRequest) -> MetricAnswer:
     """Evaluate a metric query. The answer is a matrix, of an instant query a vector or a scalar.
 
     Series are in order of their labels, but for a vector that `sort` has ordered. Raises the four query errors of
     `model.errors`.
     """
-    settings = settings or LogqlSettings()
     began = time.perf_counter()
     tree = parse_metric_query(request.text)
     parsed = time.perf_counter()
     times_ns = request.times_ns(settings.max_points)
     budget = ReadBudget(request.cancellation, settings.max_samples, max_bytes=settings.max_bytes)
-    reading = Reading(reader, request.tenant, budget, settings, TextTable(settings.max_label_characters))
+    reading = Reading(
+        reader, request.tenant, budget, settings, TextTable(settings.max_label_characters), LinesRead(settings)
+    )
     evaluation = _evaluation(request, times_ns, reading)
     # All range aggregations first: a label's code must not change once operators have seen it.
     frames = _read_frames(tree, times_ns, reading, evaluation)
@@ -111,18 +104,20 @@ def run_metric_query(reader: LogReader, request: MetricRequest, settings: LogqlS
     evaluated = time.perf_counter()
     frame = _answer_of(value, is_ordered=request.is_instant and is_sorted_by_value(tree), evaluation=evaluation)
     if frame.n_series > settings.max_series:
-        raise LimitExceededError(TOO_MANY_SERIES.format(settings.max_series), limit="query.max_log_series")
+        raise LimitExceededError(TOO_MANY_SERIES.format(settings.max_series), limit="query.max_series")
     kind = ValueType.MATRIX
     if request.is_instant:
         kind = ValueType.VECTOR if isinstance(value, Frame) else ValueType.SCALAR
     n_series = sum(each.n_series for each in frames.values())
     sorted_s = time.perf_counter() - evaluated
-    stats = QueryStats(parsed - began, evaluated - parsed, sorted_s, n_series, reading.lines, evaluation.largest_matrix)
+    stats = QueryStats(
+        parsed - began, evaluated - parsed, sorted_s, n_series, reading.read.lines, evaluation.largest_matrix
+    )
     result = QueryResult(
         kind, frame.labels, frame.values, frame.present, None, times_ns // _NS_PER_MS, "", evaluation.symbols,
         evaluation.annotations.warnings, evaluation.annotations.infos, stats,
     )  # fmt: skip
-    return MetricAnswer(result, reading.lines, reading.line_bytes)
+    return MetricAnswer(result, reading.read.lines, reading.read.bytes)
 
 
 def _evaluation(request: MetricRequest, times_ns: NDArray[np.int64], reading: Reading) -> Evaluation:

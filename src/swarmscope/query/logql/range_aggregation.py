@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from swarmscope.lang.logql.nodes import Grouping, RangeAggregation
 from swarmscope.lang.promql.nodes import VectorSelector
 from swarmscope.model.contracts import LogReader, ReadBudget
-from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.logs import LineRequest, LogRows
 from swarmscope.model.series import Selection
 from swarmscope.query.logql.batch_workers import run_batches
@@ -20,6 +19,7 @@ from swarmscope.query.logql.blocks import LineBlock, Shapes, Streams
 from swarmscope.query.logql.demand import Demand, filter_labels
 from swarmscope.query.logql.line_errors import asks_for_errors, refuse_errors
 from swarmscope.query.logql.line_series import Identity, number_series
+from swarmscope.query.logql.log_query import LinesRead
 from swarmscope.query.logql.pipeline import Pipeline
 from swarmscope.query.logql.range_counts import add_stored_counts
 from swarmscope.query.logql.range_totals import OF_BYTES, Samples, Totals, totals_for
@@ -65,32 +65,14 @@ class RangePlan:
 
 @dataclass(slots=True)
 class Reading:
-    """What a query reads with; `lines` and `line_bytes` say how much it has read."""
+    """What a query reads with, and how much it has read."""
 
     reader: LogReader
     tenant: str
     budget: ReadBudget
     settings: LogqlSettings
     texts: TextTable
-    lines: int = 0
-    line_bytes: int = 0
-
-    def charge(self, rows: LogRows) -> None:
-        """Count a batch; raises LimitExceededError where the query has read too much."""
-        self.lines += len(rows)
-        self.line_bytes += int(rows.line.length.sum())
-        settings = self.settings
-        if settings.max_lines is not None and self.lines > settings.max_lines:
-            raise LimitExceededError(
-                f"the query reads more than {settings.max_lines} lines; choose fewer streams or a shorter time",
-                limit="query.max_log_lines",
-            )
-        if settings.max_line_bytes is not None and self.line_bytes > settings.max_line_bytes:
-            raise LimitExceededError(
-                f"the query would read too many bytes (more than {settings.max_line_bytes}); "
-                "choose fewer streams or a shorter time",
-                limit="query.max_log_bytes",
-            )
+    read: LinesRead
 
 
 def run_range(plan: RangePlan, times_ns: NDArray[np.int64], reading: Reading, evaluation: Evaluation) -> Frame:
@@ -132,7 +114,7 @@ def _fill(
 def _batches(selection: Selection, requests: list[LineRequest], reading: Reading) -> Iterator[LogRows]:
     for request in requests:
         for rows in reading.reader.scan_lines(selection, request, reading.budget):
-            reading.charge(rows)
+            reading.read.add(rows)
             yield rows
 
 
