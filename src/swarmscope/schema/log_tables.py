@@ -1,21 +1,41 @@
 """The tables of the logs signal.
 
 Structured metadata is stored as a shape (which names, in which order) and the values packed one behind the other; see
-docs/decisions. `segment` is the number of the journal segment that a row came from: one insert of one segment's day
-is one part, so at replay the column says what is in already, and readers leave out what memory still shows.
+docs/decisions. `segment` is the number of the journal segment that a row came from: one insert of one segment's
+day is one part, so at replay the column says what is in already, and readers leave out what memory still shows.
 """
 
 from __future__ import annotations
 
-from swarmscope.schema.tables import Column, Table
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.schema.tables import FIRST_DAILY_MS, Column, Table
 
 NS_PER_DAY = 86_400_000_000_000
 # Line counts are kept for buckets of ten seconds: the finest step that dashboards use, at a thousandth of the lines.
 COUNT_GRAIN_NS = 10_000_000_000
 
+# As for metrics: old times share partitions, so that a sender cannot choose how many there are.
+FIRST_DAILY_NS = FIRST_DAILY_MS * 1_000_000
+OLD_PARTITION_NS = 30 * NS_PER_DAY
+
+
+def _partition(column: str) -> str:
+    """SQL of `partitions`."""
+    old = f"intDiv(greatest({column}, 0), {OLD_PARTITION_NS})"
+    return f"if({column} < {FIRST_DAILY_NS}, {old}, intDiv({column}, {NS_PER_DAY}))"
+
+
+def partitions(ts_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The partition [n] of each time."""
+    old = np.maximum(ts_ns, 0) // OLD_PARTITION_NS
+    return np.where(ts_ns < FIRST_DAILY_NS, old, ts_ns // NS_PER_DAY)
+
+
 _ID = "Delta, ZSTD(1)"
 _TIME = "DoubleDelta, ZSTD(1)"
-_DAILY_SETTINGS = "ttl_only_drop_parts = 1"
+_DAILY_SETTINGS = "ttl_only_drop_parts = 1, max_parts_in_total = 10000"
 _DIGITS = "0123456789"
 
 # Digits count as separators in the text index: nearly every line has ids and numbers of its own, and as tokens they
@@ -43,7 +63,7 @@ LOGS = Table(
     order_by="(stream, ts)",
     time_column="ts",
     ticks_per_second=1_000_000_000,
-    partition_by=f"intDiv(ts, {NS_PER_DAY})",
+    partition_by=_partition("ts"),
     settings=", ".join(
         (
             _DAILY_SETTINGS,
@@ -73,7 +93,7 @@ LOG_COUNTS = Table(
     order_by="(stream, bucket, level)",
     time_column="bucket",
     ticks_per_second=1_000_000_000,
-    partition_by=f"intDiv(bucket, {NS_PER_DAY})",
+    partition_by=_partition("bucket"),
     settings=_DAILY_SETTINGS,
 )
 

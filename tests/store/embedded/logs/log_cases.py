@@ -10,7 +10,7 @@ from swarmscope.model.metrics import UNKNOWN_SERIES
 from tests.store.embedded.conftest import budget
 
 EVER = (0, 1 << 62)
-T_NS = 1_700_000_000_000_000_000
+T_NS = 1_780_000_000_000_000_000  # in 2026, where every day is a partition
 S = 1_000_000_000
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from swarmscope.instrument import metrics
-from swarmscope.schema.log_tables import LOG_COUNTS, LOGS, NS_PER_DAY
+from swarmscope.schema.log_tables import LOG_COUNTS, LOGS, partitions
 from swarmscope.schema.tables import Table
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.flush import Flushed
@@ -97,10 +97,10 @@ class LogPartWriter:
 
 
 def _by_day(ts_ns: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Days and the rows that belong to each, in their order."""
+    """Partitions (days mostly) and the rows that belong to each, in their order."""
     if len(ts_ns) == 0:
         return
-    day = ts_ns // NS_PER_DAY
+    day = partitions(ts_ns)
     if day.min() == day.max():
         yield int(day[0]), np.arange(len(day))
         return
