@@ -43,7 +43,7 @@ class LogqlEngine:
 
     def query_metrics(self, request: MetricRequest) -> MetricAnswer:
         """Numbers at one time or at many. Raises the four query errors of `model.errors`."""
-        return run_metric_query(self._reader, self._settings, request)
+        return run_metric_query(self._reader, request, self._settings)
 
     def tail(self, text: str, tenant: str = DEFAULT_TENANT) -> Tail:
         """Lines that come in from now on. Raises QuerySyntaxError and QueryFailedError."""

@@ -83,12 +83,13 @@ class MetricAnswer:
     line_bytes: int
 
 
-def run_metric_query(reader: LogReader, settings: LogqlSettings, request: MetricRequest) -> MetricAnswer:
+def run_metric_query(reader: LogReader, request: MetricRequest, settings: LogqlSettings | None = None) -> MetricAnswer:
     """Evaluate a metric query. The answer is a matrix, of an instant query a vector or a scalar.
 
     Series are in order of their labels, but for a vector that `sort` has ordered. Raises the four query errors of
     `model.errors`.
     """
+    settings = settings or LogqlSettings()
     began = time.perf_counter()
     tree = parse_metric_query(request.text)
     parsed = time.perf_counter()
