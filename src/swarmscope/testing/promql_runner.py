@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.testing.classic_conversion import custom_bucket_series
 from swarmscope.testing.promql_script import Clear, Evaluation, Grid, Load, Subject, parse_script
-from swarmscope.testing.script_target import Answer, Labels, Points, ScriptTarget
+from swarmscope.testing.script_target import Answer, Labels, Points, QueryTarget, ScriptTarget
 from swarmscope.testing.script_values import Value, same_value
 from swarmscope.testing.series_notation import ScriptSeries
 
@@ -44,7 +44,7 @@ def run_script(text: str, target: ScriptTarget) -> list[ScriptFailure]:
     return failures
 
 
-def run_evaluation(wanted: Evaluation, target: ScriptTarget) -> list[str]:
+def run_evaluation(wanted: Evaluation, target: QueryTarget) -> list[str]:
     """Run one query and return what is wrong with its answer."""
     try:
         answer = _ask(wanted, target)
@@ -60,7 +60,7 @@ def run_evaluation(wanted: Evaluation, target: ScriptTarget) -> list[str]:
     return problems
 
 
-def _ask(wanted: Evaluation, target: ScriptTarget) -> Answer:
+def _ask(wanted: Evaluation, target: QueryTarget) -> Answer:
     if wanted.grid is not None:
         return target.query_range(wanted.query, wanted.vector_grid or wanted.grid)
     return target.query_instant(wanted.query, wanted.instant_ms or 0)
@@ -181,7 +181,7 @@ def _show(points: Iterable[tuple[int, Value]]) -> str:
     return ", ".join(f"{value} at {ts_ms} ms" for ts_ms, value in points)
 
 
-def _recheck_as_range(wanted: Evaluation, time_ms: int, target: ScriptTarget) -> list[str]:
+def _recheck_as_range(wanted: Evaluation, time_ms: int, target: QueryTarget) -> list[str]:
     """An instant's answer must also be the middle column of a range query around it."""
     grid = Grid(time_ms - _RECHECK_STEP_MS, time_ms + _RECHECK_STEP_MS, _RECHECK_STEP_MS)
     try:

@@ -36,16 +36,8 @@ class Answer:
     infos: tuple[str, ...] = ()
 
 
-class ScriptTarget(Protocol):
-    """Whatever can be loaded and queried. Queries raise SwarmscopeError where they fail."""
-
-    def load(self, series: Sequence[ScriptSeries], interval_ms: int) -> None:
-        """Store the points, `interval_ms` apart from time 0; later loads add to earlier ones."""
-        ...
-
-    def clear(self) -> None:
-        """Forget everything loaded before."""
-        ...
+class QueryTarget(Protocol):
+    """Whatever can be queried. Queries raise SwarmscopeError where they fail."""
 
     def query_instant(self, query: str, time_ms: int) -> Answer:
         """Evaluate at one time."""
@@ -53,6 +45,18 @@ class ScriptTarget(Protocol):
 
     def query_range(self, query: str, grid: Grid) -> Answer:
         """Evaluate at every step."""
+        ...
+
+
+class ScriptTarget(QueryTarget, Protocol):
+    """Whatever can be loaded with series and queried."""
+
+    def load(self, series: Sequence[ScriptSeries], interval_ms: int) -> None:
+        """Store the points, `interval_ms` apart from time 0; later loads add to earlier ones."""
+        ...
+
+    def clear(self) -> None:
+        """Forget everything loaded before."""
         ...
 
 
