@@ -135,3 +135,42 @@ def test_writability_is_tried_and_leaves_nothing(tmp_path):
     assert kernel_cache._is_writable(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert not kernel_cache._is_writable(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o777])
+def test_a_folder_that_others_may_write_to_is_refused(no_choice, monkeypatch, tmp_path, caplog, mode):
+    chosen, own = tmp_path / "chosen", tmp_path / "own"
+    planted = chosen / (kernel_cache._PREFIX + kernel_cache.fingerprint(PACKAGE))
+    planted.mkdir(parents=True)
+    planted.chmod(mode)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(own))
+    folder = kernel_cache.prepare_cache()
+    assert folder == own / "swarmscope" / planted.name
+    assert os.environ["NUMBA_CACHE_DIR"] == str(folder)
+    assert f"other users may write to {planted}" in caplog.text
+
+
+def test_a_folder_of_another_user_is_refused(no_choice, monkeypatch, tmp_path, caplog):
+    chosen = tmp_path / "chosen"
+    (chosen / (kernel_cache._PREFIX + kernel_cache.fingerprint(PACKAGE))).mkdir(parents=True)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    owner = chosen.stat().st_uid
+    if owner == 0:  # what belongs to root is everybody's to trust
+        os.chown(chosen, 12345, -1)
+    monkeypatch.setattr(kernel_cache.os, "geteuid", lambda: owner + 1)
+    folder = kernel_cache.prepare_cache()
+    assert chosen not in folder.parents
+    assert "belongs to another user" in caplog.text
+
+
+def test_a_link_in_place_of_the_folder_is_refused(no_choice, monkeypatch, tmp_path, caplog):
+    chosen, elsewhere = tmp_path / "chosen", tmp_path / "elsewhere"
+    chosen.mkdir()
+    elsewhere.mkdir()
+    (chosen / (kernel_cache._PREFIX + kernel_cache.fingerprint(PACKAGE))).symlink_to(elsewhere)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(chosen))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    assert kernel_cache.prepare_cache().parent == tmp_path / "own" / "swarmscope"
+    assert "is not a folder" in caplog.text

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import platform
 import re
 import shutil
+import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,6 +25,7 @@ from pathlib import Path
 
 import swarmscope
 
+_log = logging.getLogger(__name__)
 _VARIABLE = "NUMBA_CACHE_DIR"
 _PREFIX = "kernels-"
 _COMPLETE = "complete"
@@ -54,7 +58,8 @@ def user_cache_folder() -> Path:
 def prepare_cache() -> Path:
     """Choose the folder, tell Numba, and remove folders that nobody uses any more. Returns the folder.
 
-    It lies in the folder of the user's choice (`NUMBA_CACHE_DIR`), else beside the source, else (a system-wide
+    Code is loaded from there: a folder that others may write to is refused with a warning, and another is used. It
+    lies in the folder of the user's choice (`NUMBA_CACHE_DIR`), else beside the source, else (a system-wide
     install) in the user's cache.
     """
     package = Path(swarmscope.__file__).parent
@@ -64,13 +69,42 @@ def prepare_cache() -> Path:
         root = Path(chosen).parent if Path(chosen).name == name else Path(chosen)
     else:
         root = package / "__pycache__" if _is_writable(package) else user_cache_folder()
+    root = _safe_root([root, user_cache_folder()], name)
     folder = root / name
-    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         os.utime(folder)
     os.environ[_VARIABLE] = str(folder)
     _remove_unused(root, folder)
     return folder
+
+
+def _safe_root(roots: list[Path], name: str) -> Path:
+    """The first root in which the folder `name` (made when missing) is safe, else one of this process' own."""
+    for root in roots:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            (root / name).mkdir(mode=0o755, exist_ok=True)
+            reason = _distrust(root, root / name)
+        except OSError as error:
+            reason = str(error)
+        if not reason:
+            return root
+        _log.warning("compiled kernels are not kept in %s: %s", root, reason)
+    return Path(tempfile.mkdtemp(prefix="swarmscope-"))
+
+
+def _distrust(root: Path, folder: Path) -> str:
+    """Why code from `folder` in `root` may not be ours; "" where it is."""
+    for place, writable in ((root, stat.S_IWOTH), (folder, stat.S_IWGRP | stat.S_IWOTH)):
+        facts = place.lstat() if place == folder else place.stat()
+        if not stat.S_ISDIR(facts.st_mode):
+            return f"{place} is not a folder"
+        # In a folder like /tmp everybody may make files, but nobody rename or remove another's.
+        if facts.st_mode & writable and not (place == root and facts.st_mode & stat.S_ISVTX):
+            return f"other users may write to {place}"
+        if facts.st_uid not in (os.geteuid(), 0) and not (place == root and facts.st_mode & stat.S_ISVTX):
+            return f"{place} belongs to another user"
+    return ""
 
 
 def _remove_unused(root: Path, current: Path) -> None:

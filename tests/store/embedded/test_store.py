@@ -295,7 +295,7 @@ def test_a_snapshot_is_written(store):
 def test_a_damaged_part_is_detached_and_the_rest_serves(store, folder):
     store.sink.write_metrics(batch_of([(CPU, ts, float(ts)) for ts in range(1000, 60_000, 1000)]))
     store.flush()
-    store.sink.write_metrics(batch_of([(CPU, 86_400_000 * 3 + ts, float(ts)) for ts in range(1000, 60_000, 1000)]))
+    store.sink.write_metrics(batch_of([(CPU, 86_400_000 * 33 + ts, float(ts)) for ts in range(1000, 60_000, 1000)]))
     store.flush()
     store.forget_cache()
     (path,) = store.engine.table(
@@ -310,7 +310,7 @@ def test_a_damaged_part_is_detached_and_the_rest_serves(store, folder):
     data.write_bytes(damaged)
     store.engine.execute("SYSTEM DROP UNCOMPRESSED CACHE")
     points = read_all(store)[key(CPU)]
-    assert [ts for ts, _ in points] == [86_400_000 * 3 + ts for ts in range(1000, 60_000, 1000)]
+    assert [ts for ts, _ in points] == [86_400_000 * 33 + ts for ts in range(1000, 60_000, 1000)]
     (part,) = store.repair.detached()
     assert part.table == "samples"
 
