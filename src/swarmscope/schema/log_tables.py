@@ -1,7 +1,7 @@
 """The tables of the logs signal.
 
 Structured metadata is stored as a shape (which names, in which order) and the values packed one behind the other; see
-docs/decisions. `segment` is the number of the journal segment that a row came from: one insert of one segment's
+docs/decisions/0012. `segment` is the number of the journal segment that a row came from: one insert of one segment's
 day is one part, so at replay the column says what is in already, and readers leave out what memory still shows.
 """
 
@@ -39,7 +39,7 @@ _DAILY_SETTINGS = "ttl_only_drop_parts = 1, max_parts_in_total = 10000"
 _DIGITS = "0123456789"
 
 # Digits count as separators in the text index: nearly every line has ids and numbers of its own, and as tokens they
-# would make the dictionary as large as the lines (docs/decisions).
+# would make the dictionary as large as the lines (docs/decisions/0012).
 INDEXED_TEXT = f"translate(line, '{_DIGITS}', '{' ' * len(_DIGITS)}')"
 
 LOGS = Table(
