@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 
 from swarmscope.model.errors import LimitExceededError, UnavailableError
+from swarmscope.receivers.otlp import grpc_service
 from swarmscope.receivers.otlp.export import OtlpMetrics
 from swarmscope.receivers.otlp.grpc_service import grpc_server
 from swarmscope.receivers.otlp.settings import OtlpSettings
@@ -134,3 +137,28 @@ def test_a_port_in_use_is_an_error(sink: RecordingSink) -> None:
             grpc_server([metrics], f"127.0.0.1:{first.port}")
     finally:
         first.stop(0)
+
+
+@pytest.mark.parametrize(
+    ("option", "spoken"),
+    [
+        ("grpc.server_handshake_timeout_ms", b""),
+        # HTTP/2's preface and an empty SETTINGS frame (RFC 9113, 3.4): a connection without a call.
+        ("grpc.max_connection_idle_ms", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))),
+    ],
+)
+def test_connections_without_calls_are_ended(
+    sink: RecordingSink, monkeypatch: pytest.MonkeyPatch, option: str, spoken: bytes
+) -> None:
+    monkeypatch.setitem(grpc_service._CONNECTION_OPTIONS, option, 1000)
+    server = grpc_server([OtlpMetrics(OtlpSettings(), sink, sink.index)], "127.0.0.1:0")
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(spoken)
+            begun_s = time.monotonic()
+            while connection.recv(4096):
+                pass
+            assert time.monotonic() - begun_s < 8
+    finally:
+        server.stop(1)

@@ -16,9 +16,14 @@ import dns.rrset
 import pytest
 
 from swarmscope.receivers.scrape.config_file import load_scrape_config
-from swarmscope.receivers.scrape.config_model import DnsDiscoveryConfig, FileDiscoveryConfig, TargetGroup
+from swarmscope.receivers.scrape.config_model import (
+    DnsDiscoveryConfig,
+    FileDiscoveryConfig,
+    ScrapeConfigError,
+    TargetGroup,
+)
 from swarmscope.receivers.scrape.discovery.dns import DnsDiscovery
-from swarmscope.receivers.scrape.discovery.files import FileDiscovery
+from swarmscope.receivers.scrape.discovery.files import FileDiscovery, read_groups, to_groups
 from swarmscope.receivers.scrape.target import build_targets
 from tests.receivers.scrape.served_target import Target, job_for, scraping, serving, until
 
@@ -246,3 +251,18 @@ def test_dropped_targets_are_listed_up_to_a_limit():
             assert len(manager.targets().dropped) == 1
 
     run(scene())
+
+
+def test_a_file_that_is_too_large_is_refused(tmp_path):
+    path = tmp_path / "large.json"
+    path.write_bytes(b"[" + b" " * (16 << 20) + b"]")
+    with pytest.raises(ScrapeConfigError, match="is larger than 16777216 bytes"):
+        read_groups(str(path))
+
+
+@pytest.mark.parametrize(
+    "document", [[{"targets": ["a:1"] * 100_001}], [{"targets": ["a:1"] * 60_000}] * 2, [{"targets": []}] * 100_001]
+)
+def test_too_many_targets_are_refused_before_they_are_looked_at(document):
+    with pytest.raises(ScrapeConfigError, match="http://x: has more than 100000 targets"):
+        to_groups(document, "http://x", {})

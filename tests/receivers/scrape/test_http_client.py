@@ -12,8 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from yarl import URL
 
-from swarmscope.receivers.scrape.http_client import FetchError, HttpClient
+from swarmscope.receivers.scrape.http_client import FetchError, HttpClient, may_carry_secrets
 from swarmscope.receivers.scrape.http_config import HttpClientOptions
 from tests.receivers.scrape.served_target import Target, serving
 
@@ -89,6 +90,48 @@ def test_credentials_do_not_follow_to_another_host():
             get(address, bearer_token="secret")
     assert "Authorization" in target.requests[0][1]
     assert "Authorization" not in other.requests[0][1]
+
+
+def test_headers_of_the_configuration_do_not_follow_to_another_host():
+    other = Target()
+    with serving(other) as elsewhere:
+        target = Target(lambda path, headers: (307, {"Location": f"http://user:pass@{elsewhere}/x"}, b""))
+        with serving(target) as address:
+            get(address, http_headers={"X-Api-Key": {"secrets": ["s"]}})
+    assert target.requests[0][1]["X-Api-Key"] == "s"
+    assert "X-Api-Key" not in other.requests[0][1]
+    assert "Authorization" not in other.requests[0][1]
+
+
+@pytest.mark.parametrize(
+    ("first", "target", "carried"),
+    [
+        ("http://a/x", "http://a:80/y", True),
+        ("http://a/x", "https://a/y", True),
+        ("https://a/x", "http://a/y", False),
+        ("http://a/x", "http://a:81/y", False),
+        ("http://a/x", "http://b.a/y", False),
+        ("http://a:81/x", "https://a/y", False),
+    ],
+)
+def test_where_secrets_may_go(first, target, carried):
+    assert may_carry_secrets(URL(first), URL(target)) is carried
+
+
+def test_redirects_in_a_circle_end():
+    with (
+        serving(Target(lambda path, headers: (302, {"Location": "/metrics"}, b""))) as address,
+        pytest.raises(FetchError, match="stopped after 10 redirects"),
+    ):
+        get(address)
+
+
+def test_a_redirect_to_another_scheme_is_refused():
+    with (
+        serving(Target(lambda path, headers: (302, {"Location": "file:///etc/passwd"}, b""))) as address,
+        pytest.raises(FetchError, match="allowed: http and https"),
+    ):
+        get(address)
 
 
 def test_proxy():

@@ -70,6 +70,19 @@ def _refuse_service(served: str, body: bytes, context: Any) -> bytes:
     _abort(context, Failure(RpcCode.UNIMPLEMENTED, 501, f"of OTLP only {served} is served on this port"))
 
 
+# gRPC bounds neither the number of connections nor lets anybody count them (its interceptors see calls), so each is
+# bounded in time. Who was ended may come again: exporters do so by themselves, and lose no call.
+# https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+_CONNECTION_OPTIONS = {
+    "grpc.server_handshake_timeout_ms": 10_000,  # a peer that says nothing at all
+    "grpc.max_connection_idle_ms": 300_000,  # without a call; exporters call every 10 to 60 s
+    "grpc.max_connection_age_ms": 3_600_000,
+    "grpc.max_connection_age_grace_ms": 60_000,  # for calls under way at that age
+    "grpc.keepalive_time_ms": 60_000,  # a peer whose machine is gone
+    "grpc.keepalive_timeout_ms": 20_000,
+}
+
+
 class OtlpGrpcServer:
     """The gRPC port. `port` is the one that was bound, which matters when the address says 0."""
 
@@ -86,6 +99,8 @@ class OtlpGrpcServer:
             options=(
                 ("grpc.max_receive_message_length", settings.max_body_bytes_decompressed),
                 ("grpc.so_reuseport", 0),
+                ("grpc.max_concurrent_streams", _WAITING_FACTOR * settings.max_concurrent_requests),
+                *_CONNECTION_OPTIONS.items(),
             ),
             maximum_concurrent_rpcs=_WAITING_FACTOR * settings.max_concurrent_requests,
         )

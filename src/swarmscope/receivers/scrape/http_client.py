@@ -20,6 +20,7 @@ from swarmscope.receivers.scrape.http_config import HttpClientOptions, TlsConfig
 # What a target may send at most where no body_size_limit is set: against endless bodies and gzip bombs.
 MAX_BODY_BYTES = 512 * 1024 * 1024
 MAX_REDIRECTS = 10
+_REDIRECTS = (301, 302, 303, 307, 308)
 _TLS_VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
     "TLS11": ssl.TLSVersion.TLSv1_1,
@@ -75,32 +76,60 @@ class HttpClient:
 
     async def _get(self, url: str, headers: dict[str, str], max_bytes: int) -> Answer:
         options = self._options
-        request = self._open().get(
-            URL(url, encoded=True),
-            headers={"User-Agent": f"Swarmscope/{__version__}", **headers, **build_headers(options)},
-            allow_redirects=options.follow_redirects,
-            max_redirects=MAX_REDIRECTS,
-            proxy=options.proxy_url or None,
-            server_hostname=options.tls_config.server_name or None,
-        )
-        async with request as response:
-            if response.status != 200:
-                raise FetchError(f"server returned HTTP status {response.status} {response.reason or ''}".rstrip())
-            parts: list[bytes] = []
-            size = 0
-            async for part in response.content.iter_any():
-                size += len(part)
-                if size > max_bytes:
-                    raise BodyTooLargeError
-                parts.append(part)
-            encoding = response.headers.get("Content-Encoding", "").lower()
-            return Answer(response.headers.get("Content-Type", ""), encoding, b"".join(parts))
+        first = target = URL(url, encoded=True)
+        for _ in range(MAX_REDIRECTS + 1):
+            # What authenticates us is for the host of the configuration, wherever that sends us.
+            own = build_headers(options) if may_carry_secrets(first, target) else {}
+            request = self._open().get(
+                target,
+                headers={"User-Agent": f"Swarmscope/{__version__}", **headers, **own},
+                allow_redirects=False,
+                proxy=options.proxy_url or None,
+                server_hostname=options.tls_config.server_name or None,
+            )
+            async with request as response:
+                location = response.headers.get("Location", "")
+                if options.follow_redirects and response.status in _REDIRECTS and location:
+                    target = _redirected(target, location)
+                    continue
+                return await _read_answer(response, max_bytes)
+        raise FetchError(f"Get {url!r}: stopped after {MAX_REDIRECTS} redirects")
 
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _read_answer(response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
+    if response.status != 200:
+        raise FetchError(f"server returned HTTP status {response.status} {response.reason or ''}".rstrip())
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > max_bytes:
+            raise BodyTooLargeError
+        parts.append(part)
+    encoding = response.headers.get("Content-Encoding", "").lower()
+    return Answer(response.headers.get("Content-Type", ""), encoding, b"".join(parts))
+
+
+def may_carry_secrets(first: URL, target: URL) -> bool:
+    """Whether what authenticates us to `first` may go to `target`: the same origin, or the same host made secure."""
+    if first.host != target.host:
+        return False
+    ends = (first.scheme, first.port), (target.scheme, target.port)
+    return ends[0] == ends[1] or ends == (("http", 80), ("https", 443))
+
+
+def _redirected(target: URL, location: str) -> URL:
+    following = target.join(URL(location))
+    if following.scheme not in ("http", "https") or not following.host:
+        raise FetchError(f"Get {str(target)!r}: redirected to {location!r}; allowed: http and https")
+    # A name and a password in the address would be sent as credentials that nobody configured.
+    return following.with_user(None)
 
 
 def decompress(answer: Answer, max_bytes: int) -> bytes:

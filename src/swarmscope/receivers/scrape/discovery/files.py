@@ -19,6 +19,10 @@ from swarmscope.receivers.scrape.discovery.groups import Publish
 _log = logging.getLogger(__name__)
 # A look at the files' times is cheap, so a change is seen soon even where the system gives no notice of it.
 WATCH_INTERVAL_S = 1.0
+# YAML takes some thirty times its size while it is read; a target takes 100 bytes of it.
+_MAX_FILE_BYTES = 16 * 1024 * 1024
+# Each is a loop of its own, with its connection. What one source may ask for, in all its groups.
+MAX_TARGETS = 100_000
 
 
 class FileDiscovery:
@@ -69,7 +73,11 @@ def _marks(patterns: list[str]) -> dict[str, tuple[int, int, int]]:
 def read_groups(path: str) -> list[TargetGroup]:
     """The groups of one file, each with `__meta_filepath`; raises ScrapeConfigError."""
     try:
-        text = Path(path).read_text("utf-8")
+        with open(path, "rb") as file:
+            raw = file.read(_MAX_FILE_BYTES + 1)
+        if len(raw) > _MAX_FILE_BYTES:
+            raise ScrapeConfigError(f"{path}: is larger than {_MAX_FILE_BYTES} bytes")
+        text = raw.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScrapeConfigError(f"{path}: cannot be read: {error}") from None
     return to_groups(_parse(text, path), path, {"__meta_filepath": path})
@@ -90,5 +98,9 @@ def to_groups(document: Any, origin: str, meta: dict[str, str]) -> list[TargetGr
         document = []
     if not isinstance(document, list):
         raise ScrapeConfigError(f"{origin}: not a list of target groups")
+    targets = [item.get("targets") for item in document if isinstance(item, dict)]
+    n_targets = sum(len(listed) for listed in targets if isinstance(listed, list))
+    if max(n_targets, len(document)) > MAX_TARGETS:
+        raise ScrapeConfigError(f"{origin}: has more than {MAX_TARGETS} targets or groups")
     groups = [validate(TargetGroup, item, f"{origin}: [{index}]") for index, item in enumerate(document)]
     return [TargetGroup(targets=group.targets, labels={**group.labels, **meta}) for group in groups]
