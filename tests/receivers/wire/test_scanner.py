@@ -12,11 +12,20 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from swarmscope.model.errors import MalformedInputError
+from swarmscope.receivers.wire import scanner
 from swarmscope.receivers.wire.message_schema import Kind, MessageSchema
 from swarmscope.receivers.wire.scanner import Scan, ScanLimits, scan_message
 
 OTLP = MessageSchema.from_descriptor(ExportMetricsServiceRequest.DESCRIPTOR)
 ANY = MessageSchema.from_descriptor(AnyValue.DESCRIPTOR)
+
+
+def varint(number):
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out) + bytes([number])
 
 
 def random_value(rng, depth=0):
@@ -323,3 +332,29 @@ def test_narrow_numbers_are_cut_and_extended_as_protobuf_does():
     ours = scan_message(OTLP, body).table("ExponentialHistogramDataPoint").ints("scale")
     assert ours.dtype == np.int64
     assert ours.tolist() == [-1]
+
+
+@pytest.mark.parametrize("max_cells", [10_000, 100_000, 1_000_000, 1_000_003])
+def test_tables_are_enlarged_a_few_times_and_then_refused(monkeypatch, max_cells):
+    """Each enlargement doubles a table or uses the room up: there are at most log2(cells) of them for a table."""
+    steps = []
+    enlarge = scanner._enlarge
+
+    def counted(schema, tables, limits):
+        full, before = int(tables.state[1]), int(tables.capacity.sum())
+        larger = enlarge(schema, tables, limits)
+        grown = int(larger.capacity.sum()) - before
+        assert grown >= min(int(tables.capacity[full]), scanner._SMALLEST_CAPACITY) > 0
+        assert len(larger.cells) <= max_cells
+        steps.append(grown)
+        assert len(steps) < 20 * len(schema.shapes)
+        return larger
+
+    monkeypatch.setattr(scanner, "_enlarge", counted)
+    schema = MessageSchema.from_descriptor(AnyValue.DESCRIPTOR)
+    # Two bytes make a row: an array with a million empty values (field 5, in it field 1, twenty bits of length).
+    values = b"\x0a\x00" * 1_000_000
+    body = b"\x2a" + varint(len(values)) + values
+    with pytest.raises(MalformedInputError, match="values"):
+        scan_message(schema, body, limits=ScanLimits(max_cells=max_cells))
+    assert steps
