@@ -148,6 +148,19 @@ class Engine:
         the answer. `settings` are `name = value`.
         """
         statement = _Statement(sql, "Native", settings=settings)
+        has_begun = False
+        try:
+            for block in self._stream(statement, budget):
+                has_begun = True
+                yield block
+            return
+        except DamagedPartError:
+            # Slow path: the damaged part is taken out and the rest serves, unless some of it was given already.
+            if not self.repair() or has_begun:
+                raise
+        yield from self._stream(statement, budget)
+
+    def _stream(self, statement: _Statement, budget: ReadBudget) -> Iterator[dict[str, AnyColumn]]:
         with self._reader(budget) as connection, self._watch.watching(budget.cancellation) as mark:
             bounded = statement.with_settings(*_settings_of(budget), f"log_comment = '{mark}'")
             try:
@@ -162,8 +175,6 @@ class Engine:
                 translated = _translated(error)
                 if isinstance(translated, QueryTimeoutError):
                     budget.cancellation.check()  # knows whether it was the time or the client
-                elif isinstance(translated, DamagedPartError):
-                    self.repair()
                 raise translated from error
 
     def table(

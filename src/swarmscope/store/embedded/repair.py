@@ -9,6 +9,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from swarmscope.schema.log_tables import LOG_TABLES
 from swarmscope.schema.rollups import ROLLUP_TABLES
 from swarmscope.schema.tables import METRIC_TABLES
 from swarmscope.store.embedded.engine import Engine
@@ -48,7 +49,7 @@ class Repair:
         """Check every table and detach the parts that fail; whether there was any."""
         with self._lock:
             before = len(self._found)
-            for table in (*METRIC_TABLES, *ROLLUP_TABLES):
+            for table in (*METRIC_TABLES, *ROLLUP_TABLES, *LOG_TABLES):
                 self._check(table.name)
             return len(self._found) > before
 
