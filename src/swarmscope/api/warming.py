@@ -8,13 +8,16 @@ import numpy as np
 
 from swarmscope.api.json_series import grid_points, label_sets_json, sample_points, series_json
 from swarmscope.api.label_text import LabelTexts
+from swarmscope.api.loki.log_json import streams_json
 from swarmscope.api.number_text import double_text
 from swarmscope.api.remote_read.frames import crc32c
 from swarmscope.api.remote_read.histogram_chunks import encode_histogram_chunks
 from swarmscope.api.remote_read.histogram_spans import HistogramRow
 from swarmscope.api.remote_read.sample_messages import encode_samples
 from swarmscope.api.remote_read.xor_chunks import encode_xor_chunks
+from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns
+from swarmscope.query.logql.log_answers import AnswerStream, LogsResult
 
 
 class _OneSymbol:
@@ -27,7 +30,7 @@ class _OneSymbol:
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
     """Run every kernel once on tiny input; `progress` is told (done, of how many) after each stage."""
-    stages = (_warm_answers, _warm_remote_read)
+    stages = (_warm_answers, _warm_lines, _warm_remote_read)
     for done, stage in enumerate(stages, 1):
         stage()
         if progress is not None:
@@ -46,6 +49,14 @@ def _warm_answers() -> None:
     for points in (sample_points(_samples()), grid_points(times, np.ones((1, 3)), np.zeros((1, 3), np.bool_))):
         for vector in (False, True):
             list(series_json(labels, points, vector=vector))
+
+
+def _warm_lines() -> None:
+    group = np.array([0, 1, 1])
+    streams = (AnswerStream({"a": "b"}, {"c": "d"}, {}), AnswerStream({}, {}, {"e": "f"}))
+    result = LogsResult(np.array([1, 2, 3]), Utf8Column.from_strings(["x", "\n", "\x01"]), group, streams)
+    for categorised in (False, True):
+        streams_json(result, categorised=categorised)
 
 
 def _warm_remote_read() -> None:

@@ -32,9 +32,9 @@ class BrowserGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or refuse it."""
         refusal = None
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _LOOKED_AT}
-            refusal = self._refusal(scope["method"], scope["path"], headers)
+            refusal = self._refusal(scope.get("method", _WEBSOCKET), scope["path"], headers)
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -55,10 +55,13 @@ class BrowserGuard:
             return None
         if self._is_open:
             return f"origin {origin!r} is refused while no token is configured"
+        if method == _WEBSOCKET:  # what it says, a page of any origin could read
+            return f"a page of {origin!r} may not open a websocket here"
         is_change = method not in _SAFE_METHODS and path.rpartition("/")[2] not in _READING
         return f"a page of {origin!r} may not change anything here" if is_change else None
 
 
+_WEBSOCKET = "WEBSOCKET"  # stands for the method of a request that has none
 _LOOKED_AT = frozenset((b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode"))
 
 

@@ -7,6 +7,7 @@ from pydantic import ByteSize, Field
 from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
 from swarmscope.app.settings.log_limits import LogLimitSettings, StreamLimits, TenantLogLimits
+from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.settings import EngineSettings, RollupUse
 
 _MIB = 1024 * 1024
@@ -31,6 +32,15 @@ class QuerySettings(Section):
     max_label_characters: Count = Field(
         default=EngineSettings.max_label_characters, description="Text of labels that one query may make itself."
     )
+    max_entries: Count = Field(default=LogqlSettings.max_entries, description="Log lines of one answer.")
+    max_log_series: Count = Field(
+        default=LogqlSettings.max_series, description="Series that one metric query over logs may give."
+    )
+    max_lines: CountOrOff = Field(default=0, description="Log lines that one query may read; 0: no limit.")
+    max_line_bytes: CountOrOff = Field(
+        default=0, description="Bytes of log lines that one query may read; 0: no limit."
+    )
+    max_tails: Count = Field(default=100, description="Clients that may follow log lines at once.")
     max_response_bytes: Size = Field(
         default=ByteSize(1024 * _MIB), description="A query's answer before it is compressed."
     )

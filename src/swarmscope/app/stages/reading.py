@@ -10,15 +10,20 @@ from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.api.application import create_app
+from swarmscope.api.loki.parts import LokiParts, LokiSettings
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
 from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
+from swarmscope.app.settings.fields import FOREVER
 from swarmscope.app.status import ProgramStatus
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
+from swarmscope.query.logql.engine import LogqlEngine
+from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.promql import EngineSettings, PromqlEngine
 from swarmscope.store.embedded.administration import MetricAdministration
+from swarmscope.store.embedded.logs.administration import LogAdministration
 from swarmscope.store.embedded.store import EmbeddedStore
 
 
@@ -69,6 +74,44 @@ def make_api_parts(
         on_request=_count_request,
         settings=to_api_settings(settings),
         queue=QueryQueue(workers.run, settings.limits.max_concurrent_queries),
+    )
+
+
+def to_logql_settings(settings: Settings) -> LogqlSettings:
+    """What the engine of logs is told."""
+    query = settings.query
+    return LogqlSettings(
+        max_entries=query.max_entries,
+        max_series=query.max_log_series,
+        max_points=query.max_points,
+        max_lines=query.max_lines or None,
+        max_line_bytes=query.max_line_bytes or None,
+        max_samples=settings.limits.max_query_samples,
+        max_bytes=int(settings.limits.max_query_memory),
+        max_label_characters=query.max_label_characters,
+    )
+
+
+def make_loki_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) -> LokiParts:
+    """Everything that Loki's API works with; what both APIs need is taken from `parts`."""
+    return LokiParts(
+        engine=LogqlEngine(store.log_reader, to_logql_settings(settings)),
+        reader=store.log_reader,
+        clock=parts.clock,
+        run=parts.run,
+        queue=parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries),
+        is_ready=parts.is_ready,
+        admin=LogAdministration(store.logs) if settings.api.enable_admin_api else None,
+        run_admin=parts.run_admin,
+        on_request=parts.on_request,
+        settings=LokiSettings(
+            query_timeout_s=settings.limits.query_timeout.seconds,
+            max_response_bytes=int(settings.query.max_response_bytes),
+            max_tails=settings.query.max_tails,
+            retention_s=None if settings.retention.logs == FOREVER else round(settings.retention.logs.seconds),
+            discover_service_name=tuple(settings.loki.discover_service_name),
+            version=__version__,
+        ),
     )
 
 

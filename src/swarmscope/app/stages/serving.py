@@ -15,6 +15,8 @@ from swarmscope.app.connections import BoundedProtocol
 # Requests under way get this long to end; a commit takes a fraction of a second, and queries are told to stop.
 _DRAIN_S = 3
 _KEEP_ALIVE_S = 75
+# Clients of websockets ask in the address; what they send besides means nothing.
+_MAX_MESSAGE_BYTES = 1 << 16
 
 
 class _Server(uvicorn.Server):
@@ -33,7 +35,8 @@ async def serving(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
         app,
         loop="none",
         http=BoundedProtocol,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_MESSAGE_BYTES,
         lifespan="off",
         log_config=None,
         access_log=False,
