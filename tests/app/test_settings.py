@@ -11,6 +11,8 @@ from swarmscope.app.stages.reading import to_api_settings, to_engine_settings
 from swarmscope.app.stages.storage import to_store_settings
 from swarmscope.query.settings import EngineSettings
 from swarmscope.store.embedded.commit import CommitSettings
+from swarmscope.store.embedded.logs.commit import LogCommitSettings
+from swarmscope.store.embedded.logs.log_store import LogStoreSettings
 from swarmscope.store.embedded.store import StoreSettings
 
 DAY_MS = 86_400_000
@@ -217,7 +219,12 @@ def test_packages_and_settings_have_the_same_defaults(tmp_path):
     assert to_api_settings(settings) == ApiSettings(version=__version__)
     storage = settings.storage
     commit = CommitSettings(max_generation_rows=storage.flush_samples, retention_ms=settings.retention.metrics.ms)
-    assert to_store_settings(settings) == StoreSettings(tmp_path, commit=commit)
+    log_commit = LogCommitSettings(
+        max_generation_lines=storage.flush_lines, retention_ns=settings.retention.logs.ms * 10**6
+    )
+    assert to_store_settings(settings) == StoreSettings(
+        tmp_path, commit=commit, logs=LogStoreSettings(commit=log_commit)
+    )
 
 
 def test_query_settings_reach_what_they_set(tmp_path):
