@@ -21,7 +21,7 @@ from swarmscope.query.logql.line_errors import asks_for_errors, refuse_errors
 from swarmscope.query.logql.line_series import Identity, number_series
 from swarmscope.query.logql.log_query import LinesRead
 from swarmscope.query.logql.pipeline import Pipeline
-from swarmscope.query.logql.range_counts import add_stored_counts
+from swarmscope.query.logql.range_counts import add_stored_counts, needs_no_metadata
 from swarmscope.query.logql.range_totals import OF_BYTES, Samples, Totals, totals_for
 from swarmscope.query.logql.range_windows import WindowGrid
 from swarmscope.query.logql.series_table import SeriesTable
@@ -107,8 +107,16 @@ def _fill(
     lines = _LineWork(plan, pipeline, totals, series, reading.texts)
     lines.streams = Streams(selection.labels, reading.reader.symbols.text)
     lines.shapes = Shapes(reading.reader.shape_names)
-    requests = [pipeline.request(start_ns, end_ns) for start_ns, end_ns in left]
+    requests = [_request(pipeline, selection, interval) for interval in left]
     run_batches(_batches(selection, requests, reading), lines.work, reading.budget.cancellation.check)
+
+
+def _request(pipeline: Pipeline, selection: Selection, interval_ns: tuple[int, int]) -> LineRequest:
+    request = pipeline.request(*interval_ns)
+    labels = pipeline.demand.labels
+    if labels is None or not needs_no_metadata(labels, selection.labels):
+        return request
+    return replace(request, columns=replace(request.columns, metadata=False))
 
 
 def _batches(selection: Selection, requests: list[LineRequest], reading: Reading) -> Iterator[LogRows]:

@@ -5,6 +5,7 @@ That holds for what needs no line: no stages, and series told apart by the level
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from swarmscope.lang.logql.nodes import RangeAggregation
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.logs import Level
 from swarmscope.model.series import ABSENT, LabelFrame, Selection
-from swarmscope.query.logql.blocks import DETECTED_LEVEL
+from swarmscope.query.logql.blocks import DETECTED_LEVEL, ERROR, ERROR_DETAILS
 from swarmscope.query.logql.line_series import Identity
 from swarmscope.query.logql.range_totals import BucketTotals, Totals
 from swarmscope.query.logql.range_windows import WindowGrid
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _COUNTED = frozenset({"count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time"})
 # Edges of windows inside a grain are read as lines; with more of them than this all is read in one go.
 _MOST_CUT_GRAINS = 16
+_MADE_BY_STAGES = frozenset({ERROR, ERROR_DETAILS})
 _Intervals = list[tuple[int, int]]
 
 
@@ -58,14 +60,21 @@ def add_stored_counts(
 def _can_count(node: RangeAggregation, identity: Identity, selection: Selection) -> bool:
     if node.op not in _COUNTED or node.unwrap is not None or node.pipeline.stages or identity.by is None:
         return False
-    labels = selection.labels
-    for name in identity.by:
+    return needs_no_metadata(identity.by, selection.labels)
+
+
+def needs_no_metadata(names: Iterable[str], labels: LabelFrame) -> bool:
+    """Whether streams and levels alone tell these labels: of every stream, or (the level) of no stream.
+
+    A stream's label hides metadata of its name, as in Loki.
+    """
+    for name in names:
         row = labels.codes[labels.names.index(name)] if name in labels.names else None
         if name == DETECTED_LEVEL:
             if row is not None and (row != ABSENT).any():
                 return False  # a sender's own label
-        elif row is None or (row == ABSENT).any():
-            return False  # the label may be in the lines' metadata
+        elif name not in _MADE_BY_STAGES and (row is None or (row == ABSENT).any()):
+            return False
     return True
 
 

@@ -132,6 +132,7 @@ class BucketTotals:
 
     def windows(self, n_series: int, evaluation: Evaluation) -> _Result:
         """As `Totals.windows`."""
+        self._grow(n_series)
         grid = self._grid
         out = evaluation.matrix(n_series, len(grid.ends_ns))
 
