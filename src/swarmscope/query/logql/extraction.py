@@ -80,7 +80,7 @@ class Extracted:
     failed: NDArray[np.bool_]  # [n]
 
 
-# Takes lines (buffer, start, length), the first row, names, fields, `failed` and whether names may be added; returns
+# Takes lines (buffer, start, length), the first row, (names, fields), `failed` and whether names may be added; returns
 # the row that it stopped at and why.
 ScanKernel = Callable[..., tuple[int, int]]
 
@@ -97,7 +97,7 @@ def extract(line: Utf8Column, wanted: tuple[str, ...] | None, kernel: ScanKernel
     failed = np.zeros(n_rows, np.bool_)
     row = 0
     while True:
-        row, outcome = kernel((line.buffer, line.start, line.length), row, names, fields, failed, wanted is None)
+        row, outcome = kernel((line.buffer, line.start, line.length), row, (names, fields), failed, wanted is None)
         if outcome == DONE:
             return Extracted(_to_columns(fields, names, n_rows), failed)
         if outcome == NAMES_FULL:

@@ -53,8 +53,7 @@ def parse_json(line: Utf8Column, wanted: tuple[str, ...] | None, *, flat_strings
 def _scan_lines(
     line: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     first: int,
-    name_arrays: NameArrays,
-    field_arrays: FieldArrays,
+    table: tuple[NameArrays, FieldArrays],
     failed: NDArray[np.bool_],
     may_add: bool,
     flat_strings: bool,
@@ -63,13 +62,13 @@ def _scan_lines(
     path, depths = np.empty(MAX_NAME_BYTES + 1, np.uint8), np.empty(MAX_DEPTH + 1, np.int64)
     decoded = np.empty(lengths.max() if len(lengths) else 0, np.uint8)
     scratch = (address_of(path), address_of(depths), address_of(decoded))
-    names, fields = names_at(name_arrays), fields_at(field_arrays)
+    names, fields, counts = names_at(table[0]), fields_at(table[1]), table[1].counts
     for row in range(first, len(starts)):
-        n_fields, n_bytes = field_arrays.counts[0], field_arrays.counts[1]
+        n_fields, n_bytes = counts[0], counts[1]
         span = (address_of(text), starts[row], starts[row] + lengths[row])
         outcome = _scan_object(span, row, scratch, (names, fields), may_add, flat_strings)
         if outcome > DONE:
-            field_arrays.counts[0], field_arrays.counts[1] = n_fields, n_bytes
+            counts[0], counts[1] = n_fields, n_bytes
             return row, outcome
         failed[row] = outcome == _MALFORMED
     return len(starts), DONE

@@ -54,21 +54,20 @@ def parse_logfmt(line: Utf8Column, wanted: tuple[str, ...] | None, *, strict: bo
 def _scan_lines(
     line: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]],
     first: int,
-    name_arrays: NameArrays,
-    field_arrays: FieldArrays,
+    table: tuple[NameArrays, FieldArrays],
     failed: NDArray[np.bool_],
     may_add: bool,
     flags: tuple[bool, bool],
 ) -> tuple[int, int]:
     text, starts, lengths = line
     path = np.empty(MAX_NAME_BYTES + 1, np.uint8)
-    names, fields = names_at(name_arrays), fields_at(field_arrays)
+    names, fields, counts = names_at(table[0]), fields_at(table[1]), table[1].counts
     for row in range(first, len(starts)):
-        n_fields, n_bytes = field_arrays.counts[0], field_arrays.counts[1]
+        n_fields, n_bytes = counts[0], counts[1]
         span = (address_of(text), starts[row], starts[row] + lengths[row])
         outcome = _scan_pairs(span, row, address_of(path), (names, fields), may_add, flags)
         if outcome > DONE:
-            field_arrays.counts[0], field_arrays.counts[1] = n_fields, n_bytes
+            counts[0], counts[1] = n_fields, n_bytes
             return row, outcome
         failed[row] = outcome == _MALFORMED
     return len(starts), DONE

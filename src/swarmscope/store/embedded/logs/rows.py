@@ -67,7 +67,7 @@ def find_lines(lines: Lines, positions: Positions, request: LineRequest) -> NDAr
     """Rows of `lines` that belong to the selection and to the request's time and levels, in order of arrival."""
     levels = _ALL_LEVELS if request.levels is None else sum(1 << int(level) for level in request.levels)
     found: NDArray[np.int64] = _find(
-        lines.stream, lines.ts_ns, lines.level, positions.table, positions.lowest,
+        lines.stream, lines.ts_ns, lines.level, (positions.table, positions.lowest),
         (request.start_ns, request.end_ns), levels,
     )  # fmt: skip
     return found
@@ -78,11 +78,11 @@ def _find(
     stream: NDArray[np.uint32],
     ts_ns: NDArray[np.int64],
     level: NDArray[np.uint8],
-    table: NDArray[np.int32],
-    lowest: int,
+    positions: tuple[NDArray[np.int32], int],
     range_ns: tuple[int, int],
     levels: int,
 ) -> NDArray[np.int64]:
+    table, lowest = positions
     found = np.empty(len(stream), np.int64)
     count = 0
     for row in range(len(stream)):
