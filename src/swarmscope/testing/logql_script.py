@@ -31,9 +31,9 @@ from swarmscope.testing.promql_script import parse_duration_ms as duration_ms
 from swarmscope.testing.promql_script import parse_script as parse_metric_script
 
 _NS_PER_MS = 1_000_000
-_PAIR = r'\s*[A-Za-z_][\w.:/-]*\s*=\s*"(?:[^"\\]|\\.)*"\s*'
+_PAIR = r'\s*[A-Za-z0-9_][\w.:/-]*\s*=\s*"(?:[^"\\]|\\.)*"\s*'
 _LABELS = re.compile(rf"\{{(?:{_PAIR}(?:,{_PAIR})*)?\}}")
-_NAME_VALUE = re.compile(r'([A-Za-z_][\w.:/-]*)\s*=\s*("(?:[^"\\]|\\.)*")')
+_NAME_VALUE = re.compile(r'([A-Za-z0-9_][\w.:/-]*)\s*=\s*("(?:[^"\\]|\\.)*")')
 _TIME = re.compile(r"(?P<start>[0-9.a-z]+)(?:\+(?P<step>[0-9.a-z]+)\*(?P<count>[0-9]+))?(?=\s|$)")
 _LOGS = re.compile(
     r"eval\s+(?P<fail>fail\s+)?logs\s+(?:from\s+(?P<start>\S+)\s+)?(?:to\s+(?P<end>\S+)\s+)?"

@@ -1,5 +1,5 @@
-"""Every `scripts/*.test` file beside this module: on plain data, and against the real embedded store with the lines in
-memory, in one part, and in a part for every line.
+"""Every `scripts/*.test` file beside this module: on plain data, which obeys a request's hints or passes over them, and
+against the real embedded store with the lines in memory, in a part for each load, and in a part for every line.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def store(tmp_path_factory):
 
 
 def _target(kind, store):
-    if kind == "plain":
-        reader = MemoryLogReader(batch_lines=2)
+    if kind in ("plain", "hinted"):
+        reader = MemoryLogReader(batch_lines=2, obeys_hints=kind == "hinted")
         return LogEngineTarget(reader, reader)
     if kind == "memory":
         return LogEngineTarget(store.log_sink, store.log_reader)
@@ -45,7 +45,7 @@ def _target(kind, store):
     )
 
 
-@pytest.mark.parametrize("kind", ["plain", "memory", "part", "parts"])
+@pytest.mark.parametrize("kind", ["plain", "hinted", "memory", "part", "parts"])
 @pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 def test_script(path, kind, store):
     failures = run_log_script(path.read_text(), _target(kind, store))

@@ -220,13 +220,14 @@ class LineBlock:
             if name in columns:
                 columns[name] = without(columns[name], chosen)
 
-    def note_error(self, chosen: NDArray[np.bool_], error: str, details: str) -> None:
-        """Put `__error__` and `__error_details__` on the chosen lines [n] that have no error yet."""
+    def note_error(self, chosen: NDArray[np.bool_], error: str, details: str | Utf8Column) -> None:
+        """Put `__error__` and `__error_details__` ([n] or the same for all) on chosen lines without one yet."""
         before = self.made.get(ERROR)
         fresh = chosen if before is None else chosen & (before.length <= 0)
         if fresh.any():
+            texts = constant_column(details, fresh) if isinstance(details, str) else without(details, ~fresh)
             self.set_label(ERROR, constant_column(error, fresh))
-            self.set_label(ERROR_DETAILS, constant_column(details, fresh))
+            self.set_label(ERROR_DETAILS, texts)
 
 
 def absent_column(n: int) -> Utf8Column:

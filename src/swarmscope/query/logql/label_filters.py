@@ -28,9 +28,10 @@ from swarmscope.model.labels import Utf8Column
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.raw_memory import address_of
 from swarmscope.query.logql.addresses import AddressRange, values_are_addresses
-from swarmscope.query.logql.blocks import ERROR, LineBlock
+from swarmscope.query.logql.blocks import ERROR, LineBlock, without
 from swarmscope.query.logql.number_texts import NumberReader, read_durations, read_numbers, read_sizes
 from swarmscope.query.logql.regexes import matches_regex
+from swarmscope.query.logql.text_joining import joined_texts
 from swarmscope.query.logql.text_search import find_bytes
 
 LABEL_FILTER_ERROR = "LabelFilterErr"
@@ -59,11 +60,15 @@ def passing(condition: LabelFilter, block: LineBlock) -> NDArray[np.bool_]:
         case IpFilter(label=label):
             return _ip_passing(condition, block.label(label), block)
         case NumberFilter(value=value):
-            return _number_passing(condition, value, read_numbers, block)
+            return _number_passing(
+                condition, value, read_numbers, ('strconv.ParseFloat: parsing "', '": invalid syntax'), block
+            )
         case DurationFilter(value_ns=value_ns):
-            return _number_passing(condition, value_ns / _NS_PER_S, read_durations, block)
+            return _number_passing(
+                condition, value_ns / _NS_PER_S, read_durations, ('time: invalid duration "', '"'), block
+            )
         case BytesFilter(value_bytes=value_bytes):
-            return _number_passing(condition, float(value_bytes), read_sizes, block)
+            return _number_passing(condition, float(value_bytes), read_sizes, ("unhandled size name: ", ""), block)
 
 
 def matching(column: Utf8Column, matcher: Matcher) -> NDArray[np.bool_]:
@@ -97,26 +102,40 @@ def _equal(
 
 
 def _number_passing(
-    condition: NumberFilter | DurationFilter | BytesFilter, value: float, read: NumberReader, block: LineBlock
+    condition: NumberFilter | DurationFilter | BytesFilter,
+    value: float,
+    read: NumberReader,
+    complaint: tuple[str, str],
+    block: LineBlock,
 ) -> NDArray[np.bool_]:
     column = block.label(condition.label)
     numbers, bad = read(column)
     passes = _COMPARISONS[condition.comparison](numbers, value)
-    return _with_errors(block, column, passes, bad)
+    return _with_errors(block, column, passes, bad, complaint)
 
 
 def _ip_passing(condition: IpFilter, column: Utf8Column, block: LineBlock) -> NDArray[np.bool_]:
     inside, bad = values_are_addresses(column, AddressRange.from_text(condition.pattern))
     passes = inside if condition.operator is MatchOperator.EQUAL else ~inside
-    return _with_errors(block, column, passes, bad)
+    return _with_errors(block, column, passes, bad, ('ParseAddr("', '"): unable to parse IP'))
 
 
 def _with_errors(
-    block: LineBlock, column: Utf8Column, passes: NDArray[np.bool_], bad: NDArray[np.bool_]
+    block: LineBlock,
+    column: Utf8Column,
+    passes: NDArray[np.bool_],
+    bad: NDArray[np.bool_],
+    complaint: tuple[str, str],
 ) -> NDArray[np.bool_]:
-    """Let lines with errors through, old and new ones, and keep out those without the label."""
+    """Let lines with errors through, old and new ones, and keep out those without the label.
+
+    `complaint` is what the error says around the value.
+    """
     failed_before = block.label(ERROR).length > 0
     present = column.length >= 0
     failed_now = bad & present & ~failed_before
-    block.note_error(failed_now, LABEL_FILTER_ERROR, "the label's value is not what the filter compares")
+    if failed_now.any():
+        shown = without(column, ~failed_now)
+        details = joined_texts([complaint[0], shown, complaint[1]], len(block))
+        block.note_error(failed_now, LABEL_FILTER_ERROR, details)
     return failed_before | failed_now | (passes & present & ~bad)

@@ -28,6 +28,7 @@ from swarmscope.query.logql.demand import Demand
 from swarmscope.query.logql.extraction import Extracted
 from swarmscope.query.logql.json_parser import parse_json
 from swarmscope.query.logql.json_paths import parse_json_paths
+from swarmscope.query.logql.logfmt_errors import logfmt_error
 from swarmscope.query.logql.logfmt_parser import parse_logfmt
 from swarmscope.query.logql.pattern_matching import LinePattern, capture_pattern
 from swarmscope.query.logql.regex_captures import CaptureRegex, capture_regex
@@ -56,7 +57,7 @@ def parser_step(stage: Parser, after: Demand) -> Step:
         case LogfmtParser(extractions=()):
             return _logfmt_step(stage, wanted)
         case LogfmtParser(extractions=extractions):
-            return _logfmt_extraction_step(stage, _chosen(extractions, wanted))
+            return _logfmt_extraction_step(stage, _chosen(extractions, wanted), in_detail=wanted is None)
         case PatternParser(pattern=pattern):
             line_pattern = LinePattern.from_parts(parse_pattern(pattern))
             return lambda block: _apply(block, capture_pattern(block.line, line_pattern))
@@ -82,7 +83,7 @@ def _chosen(extractions: tuple[Extraction, ...], wanted: tuple[str, ...] | None)
 def _apply(block: LineBlock, extracted: Extracted, error: str = "", details: str = "") -> None:
     for name, column in extracted.columns.items():
         set_field(block, name, column)
-    if extracted.failed.any():
+    if error and extracted.failed.any():
         block.note_error(extracted.failed, error, details)
 
 
@@ -110,21 +111,36 @@ def _taken(block: LineBlock, name: str) -> NDArray[np.bool_] | None:
 def _logfmt_step(stage: LogfmtParser, wanted: tuple[str, ...] | None) -> Step:
     def step(block: LineBlock) -> None:
         extracted = parse_logfmt(block.line, wanted, strict=stage.strict, keep_empty=stage.keep_empty)
-        _apply(block, extracted, LOGFMT_ERROR, _LOGFMT_DETAILS)
+        _apply(block, extracted)
+        _note_logfmt_errors(block, extracted.failed, in_detail=wanted is None)
 
     return step
 
 
-def _logfmt_extraction_step(stage: LogfmtParser, extractions: tuple[Extraction, ...]) -> Step:
+def _logfmt_extraction_step(stage: LogfmtParser, extractions: tuple[Extraction, ...], *, in_detail: bool) -> Step:
     keys = tuple(dict.fromkeys(each.expression for each in extractions))
 
     def step(block: LineBlock) -> None:
         extracted = parse_logfmt(block.line, keys, strict=stage.strict, keep_empty=True)
         nothing = constant_column("", np.ones(len(block), np.bool_))
         columns = {each.label: coalesced(extracted.columns[each.expression], nothing) for each in extractions}
-        _apply(block, Extracted(columns, extracted.failed), LOGFMT_ERROR, _LOGFMT_DETAILS)
+        _apply(block, Extracted(columns, np.zeros(len(block), np.bool_)))
+        _note_logfmt_errors(block, extracted.failed, in_detail=in_detail)
 
     return step
+
+
+def _note_logfmt_errors(block: LineBlock, failed: NDArray[np.bool_], *, in_detail: bool) -> None:
+    if not failed.any():
+        return
+    if not in_detail:
+        block.note_error(failed, LOGFMT_ERROR, _LOGFMT_DETAILS)
+        return
+    starts, lengths, buffer = block.line.start, block.line.length, block.line.buffer
+    details = [""] * len(block)
+    for row in np.flatnonzero(failed).tolist():
+        details[row] = logfmt_error(buffer[starts[row] : starts[row] + lengths[row]].tobytes()) or _LOGFMT_DETAILS
+    block.note_error(failed, LOGFMT_ERROR, Utf8Column.from_strings(details))
 
 
 def _unpack(block: LineBlock, wanted: tuple[str, ...] | None) -> None:

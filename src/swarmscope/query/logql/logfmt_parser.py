@@ -100,7 +100,7 @@ def _scan_pairs(
         if at < end and byte_at(base, at) == _EQUALS:
             value_begin, value_end, is_quoted, has_escape = _value_span(base, at + 1, end)
             is_good = is_good and value_end >= 0
-            at = value_end + 1 if is_quoted else value_end
+            at = value_begin if value_end < 0 else value_end + is_quoted
         if not is_good:
             if is_strict:
                 return _MALFORMED
@@ -125,11 +125,14 @@ def _scan_pairs(
 
 @njit(nogil=True, cache=True)
 def _value_span(base: Int, at: Int, end: Int) -> tuple[Int, Int, bool, bool]:
-    """The value that begins at `at`: begin, end (-1 where it is broken), whether it is quoted and has escapes."""
+    """The value that begins at `at`: begin, end, whether it is quoted and has escapes.
+
+    Where it is broken the end is -1, and the begin is where: a quote that is not closed takes the rest of the line.
+    """
     if at < end and byte_at(base, at) == _QUOTE:
         closing, has_escape = string_end(base, at + 1, end)
-        if closing < 0 or (closing + 1 < end and byte_at(base, closing + 1) > 0x20):
-            return at, np.int64(-1), False, False
+        if closing < 0:
+            return end, np.int64(-1), False, False
         return at + 1, closing, True, has_escape
     begin = at
     while at < end:
@@ -137,7 +140,7 @@ def _value_span(base: Int, at: Int, end: Int) -> tuple[Int, Int, bool, bool]:
         if byte <= 0x20:
             break
         if byte in (_EQUALS, _QUOTE):
-            return begin, np.int64(-1), False, False
+            return at, np.int64(-1), False, False
         at += 1
     return begin, at, False, False
 
