@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from swarmscope import __version__
+from swarmscope.app.log_commands import add_log_commands
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
@@ -136,6 +137,9 @@ def _server_part(module: str) -> Any:
             err=True,
         )
         raise typer.Exit(EXIT_MISUSED) from None
+
+
+add_log_commands(app, _server_part)
 
 
 def main() -> None:

@@ -161,7 +161,7 @@ def streams_json(result: LogsResult, *, categorised: bool = False) -> bytes:
     """
     if len(result) == 0:
         return b"[]"
-    labels = [_json(each.stream if categorised else each.labels) for each in result.streams]
+    labels = [_json(each.stream if categorised else {**each.stream, **each.metadata, **each.parsed}) for each in result.streams]
     distinct = sorted(set(labels))
     number = {text: at for at, text in enumerate(distinct)}
     stream_of_group = np.array([number[text] for text in labels], np.int64)
@@ -191,4 +191,4 @@ def _json(labels: Mapping[str, str]) -> bytes:
 def _third_element(each: AnswerStream) -> bytes:
     """What is known of a line beside its stream; empty kinds are left out."""
     kinds = {"structuredMetadata": each.metadata, "parsed": each.parsed}
-    return b"," + orjson.dumps({kind: dict(sorted(labels.items())) for kind, labels in kinds.items() if labels})
+    return b"," + orjson.dumps({kind: labels for kind, labels in kinds.items() if labels})

@@ -16,11 +16,10 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import orjson
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from swarmscope.api.answers import plain
 from swarmscope.api.deadlines import Deadline
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refusal_of, refuse
 from swarmscope.api.loki.log_json import streams_json
@@ -81,7 +80,7 @@ class Tails:
             tail = self._path.parts.engine.tail(question.query, question.tenant)
         except Exception as error:
             text, status = refusal_of(error, endpoint)
-            await socket.send_denial_response(plain(f"{text}\n", status))
+            await socket.send_denial_response(PlainTextResponse(f"{text}\n", status))
         else:
             self._open += 1
             try:
