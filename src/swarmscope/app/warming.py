@@ -9,6 +9,7 @@ from collections.abc import Callable
 from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.ingest import warm_up as ingest
 from swarmscope.query import promql
+from swarmscope.query.logql import warm_up as logql
 from swarmscope.receivers import scrape
 from swarmscope.receivers.loki import warm_up as loki
 from swarmscope.receivers.otlp import warm_up as otlp
@@ -36,6 +37,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("series catalogue", warm_up_catalogue),
     ("embedded store", embedded_store.warm_up),
     ("PromQL and histograms", promql.warm_up),
+    ("LogQL", logql.warm_up),
     ("HTTP answers", warm_up_api),
 )
 

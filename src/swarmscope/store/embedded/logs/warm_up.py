@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from swarmscope.model.labels import LabelSets, Utf8Column
@@ -20,9 +22,9 @@ _REQUEST = LineRequest(0, 1 << 62)
 
 def warm_up() -> None:
     """Run every kernel once on each layout of arrays that it meets: buffers of a request may be read-only or not."""
-    for is_frozen in (False, True):
+    for layout in itertools.product((False, True), repeat=2):
         lines = LiveLines(1, 1)
-        batch = _batch(is_frozen)
+        batch = _batch(*layout)
         staged = lines.stage(batch, np.zeros(1, np.int64), ShapeTable().intern(batch.metadata), np.arange(2))
         recent = RecentLines()
         recent.reserve(2)
@@ -33,11 +35,13 @@ def warm_up() -> None:
     lines.stage_lines(stored)
 
 
-def _batch(is_frozen: bool) -> LogBatch:
+def _batch(is_line_frozen: bool, is_metadata_frozen: bool) -> LogBatch:
+    """The two come apart where one of them was redacted."""
     text = np.frombuffer(b"line", np.uint8)
     metadata = LabelSets.from_dicts([{"a": "b"}, {"c": "d"}])
-    if not is_frozen:
+    if not is_line_frozen:
         text = text.copy()
+    if not is_metadata_frozen:
         names, values = metadata.names, metadata.values
         metadata = LabelSets(
             metadata.offsets,
