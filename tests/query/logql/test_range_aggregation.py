@@ -24,6 +24,7 @@ from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.promql.annotations import Annotations
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.frames import Steps
+from swarmscope.query.promql.label_columns import labels_of
 from swarmscope.query.promql.symbols import QuerySymbols
 from swarmscope.testing.memory_log_reader import MemoryLine, MemoryLogReader
 from swarmscope.testing.memory_reader import ListSymbols
@@ -305,3 +306,17 @@ def test_rows_without_lines_are_passed_over() -> None:
     reader = Empty()
     reader.add_lines({"app": "x"}, [(_S, "x")])
     assert _query(reader, 'count_over_time({app="x"}[1m])', 1).result.labels.n_series == 0
+
+
+def test_metadata_is_read_where_some_line_has_such_a_name() -> None:
+    for name, wanted in (("id", True), ("status", False), ("trace_id", True)):
+        reader = _recorded()
+        _query(reader, f'sum by ({name}) (count_over_time({{app="x"}} |= "line" [1m]))', 60)
+        assert reader.requests[0].columns.metadata == wanted
+
+
+def test_labels_that_no_line_has_are_counted_by_the_store() -> None:
+    reader = _recorded()
+    answer = _query(reader, 'sum by (nothing, app) (count_over_time({app="x"}[1m]))', 60)
+    assert labels_of(answer.result.labels, 0, answer.result.symbols) == {"app": "x"}
+    assert (answer.result.values.tolist(), reader.requests) == ([[60.0]], [])

@@ -7,6 +7,7 @@ get the tables as tuples of addresses (`model.raw_memory`), which cost nothing t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import Int, address_of, copy_bytes, get_cell, load_u8, put_cell
 
+_NOT_IN_NAMES = re.compile(rb"[^a-zA-Z0-9_]")
 MAX_NAMES = 4096
 MAX_NAME_BYTES = 1024
 _SLOTS = 4 * MAX_NAMES
@@ -242,6 +244,12 @@ def note_field(fields: Fields, row: Int, number: Int, end: Int) -> None:
     put_cell(fields.length, n, end - begin)
     put_cell(fields.counts, 0, n + 1)
     put_cell(fields.counts, 1, end)
+
+
+def field_name(key: str) -> str:
+    """The label name that kernels make of a key."""
+    clean = _NOT_IN_NAMES.sub(b"_", key.encode()).decode()
+    return f"_{clean}" if clean[:1].isdigit() else clean
 
 
 @njit(nogil=True, cache=True)

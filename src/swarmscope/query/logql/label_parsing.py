@@ -25,7 +25,7 @@ from swarmscope.lang.logql.patterns import parse_pattern
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.blocks import ERROR, ERROR_DETAILS, LineBlock, coalesced, constant_column, without
 from swarmscope.query.logql.demand import Demand
-from swarmscope.query.logql.extraction import Extracted
+from swarmscope.query.logql.extraction import Extracted, field_name
 from swarmscope.query.logql.json_parser import parse_json
 from swarmscope.query.logql.json_paths import parse_json_paths
 from swarmscope.query.logql.logfmt_errors import logfmt_error
@@ -46,18 +46,21 @@ Step = Callable[[LineBlock], None]
 
 
 def parser_step(stage: Parser, after: Demand) -> Step:
-    """The parser as a change of blocks; it takes out what `after` wants."""
+    """The parser as a change of blocks; it takes out what `after` wants.
+
+    Extractions are made all: whether a line is malformed may show at any of them.
+    """
     wanted = wanted_fields(after)
     match stage:
         case JsonParser(extractions=()):
             return lambda block: _apply(block, parse_json(block.line, wanted), JSON_ERROR, _JSON_DETAILS)
         case JsonParser(extractions=extractions):
-            paths = [(each.label, parse_json_path(each.expression)) for each in _chosen(extractions, wanted)]
+            paths = [(each.label, parse_json_path(each.expression)) for each in extractions]
             return lambda block: _apply(block, parse_json_paths(block.line, paths), JSON_ERROR, _JSON_DETAILS)
         case LogfmtParser(extractions=()):
             return _logfmt_step(stage, wanted)
         case LogfmtParser(extractions=extractions):
-            return _logfmt_extraction_step(stage, _chosen(extractions, wanted), in_detail=wanted is None)
+            return _logfmt_extraction_step(stage, extractions, in_detail=wanted is None)
         case PatternParser(pattern=pattern):
             line_pattern = LinePattern.from_parts(parse_pattern(pattern))
             return lambda block: _apply(block, capture_pattern(block.line, line_pattern))
@@ -74,10 +77,6 @@ def wanted_fields(after: Demand) -> tuple[str, ...] | None:
         return None
     plain = {name.removesuffix(_SUFFIX) for name in after.labels if name.endswith(_SUFFIX)}
     return tuple(sorted((after.labels | plain) - {ERROR, ERROR_DETAILS, ""}))
-
-
-def _chosen(extractions: tuple[Extraction, ...], wanted: tuple[str, ...] | None) -> tuple[Extraction, ...]:
-    return tuple(each for each in extractions if wanted is None or each.label in wanted)
 
 
 def _apply(block: LineBlock, extracted: Extracted, error: str = "", details: str = "") -> None:
@@ -118,12 +117,14 @@ def _logfmt_step(stage: LogfmtParser, wanted: tuple[str, ...] | None) -> Step:
 
 
 def _logfmt_extraction_step(stage: LogfmtParser, extractions: tuple[Extraction, ...], *, in_detail: bool) -> Step:
-    keys = tuple(dict.fromkeys(each.expression for each in extractions))
+    # Keys are compared by the label names that they make.
+    key_of = {each.label: field_name(each.expression) for each in extractions}
+    keys = tuple(dict.fromkeys(key_of.values()))
 
     def step(block: LineBlock) -> None:
         extracted = parse_logfmt(block.line, keys, strict=stage.strict, keep_empty=True)
         nothing = constant_column("", np.ones(len(block), np.bool_))
-        columns = {each.label: coalesced(extracted.columns[each.expression], nothing) for each in extractions}
+        columns = {label: coalesced(extracted.columns[key], nothing) for label, key in key_of.items()}
         _apply(block, Extracted(columns, np.zeros(len(block), np.bool_)))
         _note_logfmt_errors(block, extracted.failed, in_detail=in_detail)
 

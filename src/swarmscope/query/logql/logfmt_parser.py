@@ -104,6 +104,8 @@ def _scan_pairs(
         if not is_good:
             if is_strict:
                 return _MALFORMED
+            if name_end == name_begin:  # nothing before the `=`, so nothing behind it counts either
+                at = name_begin
             at = _next_space(base, max(at, name_begin + 1), end)
             continue
         length = _write_key(base, name_begin, name_end, path)
