@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from swarmscope.model.json_escapes import plain_escape, put_code_point, take_code_point
 from swarmscope.model.raw_memory import Int, copy_bytes, load_u8, load_u64, put_u8, trailing_zeros
 
 _BACKSLASH, _QUOTE, _U = 0x5C, 0x22, 0x75
-_REPLACEMENT = 0xFFFD
 _LOW_BITS = np.uint64(0x0101010101010101)
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _QUOTES = _LOW_BITS * np.uint64(_QUOTE)
@@ -78,82 +78,10 @@ def write_unescaped(base: Int, at: Int, end: Int, out: Int, position: Int) -> In
             at += 1
             continue
         escape = byte_at(base, at + 1)
-        at += 2
-        if escape == _U and _hex4(base, at, end) >= 0:
-            code, at = _code_point(base, at, end)
-            position = _write_code_point(code, out, position)
+        code, at = take_code_point(base, at + 2, end) if escape == _U else (plain_escape(escape), at + 2)
+        if code >= 0:
+            position = put_code_point(out, position, code)
         else:
-            put_u8(out, position, _plain_escape(escape))
+            put_u8(out, position, escape)
             position += 1
     return position
-
-
-@njit(nogil=True, cache=True)
-def _code_point(base: Int, at: Int, end: Int) -> tuple[Int, Int]:
-    """The character whose `XXXX` begins at `at` (a surrogate's second half included), and what follows it."""
-    code = _hex4(base, at, end)
-    at += 4
-    if 0xD800 <= code < 0xDC00:
-        low = np.int64(-1)
-        if at + 6 <= end and byte_at(base, at) == _BACKSLASH and byte_at(base, at + 1) == _U:
-            low = _hex4(base, at + 2, end)
-        if 0xDC00 <= low < 0xE000:
-            return np.int64(0x10000) + ((code - 0xD800) << 10) + (low - 0xDC00), at + 6
-        return np.int64(_REPLACEMENT), at
-    if 0xDC00 <= code < 0xE000:
-        return np.int64(_REPLACEMENT), at
-    return code, at
-
-
-@njit(nogil=True, cache=True)
-def _plain_escape(escape: Int) -> Int:
-    if escape == 0x6E:  # n
-        return 0x0A
-    if escape == 0x74:  # t
-        return 0x09
-    if escape == 0x72:  # r
-        return 0x0D
-    if escape == 0x62:  # b
-        return 0x08
-    if escape == 0x66:  # f
-        return 0x0C
-    return escape
-
-
-@njit(nogil=True, cache=True)
-def _hex4(base: Int, at: Int, end: Int) -> Int:
-    code = np.int64(0)
-    if at + 4 > end:
-        return np.int64(-1)
-    for i in range(4):
-        byte = byte_at(base, at + i)
-        if 48 <= byte <= 57:
-            digit = byte - 48
-        elif 97 <= byte <= 102:
-            digit = byte - 87
-        elif 65 <= byte <= 70:
-            digit = byte - 55
-        else:
-            return np.int64(-1)
-        code = code * 16 + digit
-    return code
-
-
-@njit(nogil=True, cache=True)
-def _write_code_point(code: Int, out: Int, position: Int) -> Int:
-    if code < 0x80:
-        put_u8(out, position, code)
-        return position + 1
-    if code < 0x800:
-        put_u8(out, position, 0xC0 | (code >> 6))
-    elif code < 0x10000:
-        put_u8(out, position, 0xE0 | (code >> 12))
-        position += 1
-        put_u8(out, position, 0x80 | ((code >> 6) & 0x3F))
-    else:
-        put_u8(out, position, 0xF0 | (code >> 18))
-        put_u8(out, position + 1, 0x80 | ((code >> 12) & 0x3F))
-        position += 2
-        put_u8(out, position, 0x80 | ((code >> 6) & 0x3F))
-    put_u8(out, position + 1, 0x80 | (code & 0x3F))
-    return position + 2

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.model.errors import MalformedInputError
+from swarmscope.model.raw_memory import address_of
 from swarmscope.receivers.loki.json_kernel import (
     N_ENTRIES,
     N_LABELS,
@@ -22,7 +23,6 @@ from swarmscope.receivers.loki.push_columns import EntryArrays, PairArrays, Push
 from swarmscope.receivers.wire.key_hash import combine_hashes, derive_secrets, hash_span, to_tuple
 from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_bytes, pair_bytes
 from swarmscope.receivers.wire.log_pairs import MAX_LINES, MAX_PAIRS, check_count
-from swarmscope.receivers.wire.memory import address_of
 
 FAULT_TEXTS = (
     "",

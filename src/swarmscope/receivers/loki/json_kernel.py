@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.raw_memory import Int, address_of, get_cell, load_u8, put_cell
 from swarmscope.receivers.loki.push_columns import EntryArrays, PairArrays
 from swarmscope.receivers.wire.json_text import is_number, skip_space, skip_value, take_text
-from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u8, put_cell
 
 # Faults, in the order of `json_decode.FAULT_TEXTS`.
 NOT_JSON, NO_OBJECT, NO_ARRAY, NO_STRING, NO_TIME, SHORT_ENTRY, TRAILING = range(1, 8)
@@ -54,7 +54,7 @@ class _Texts(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """Addresses of all that the walk touches, see `memory`: arrays that are handed on cost more than the walk."""
+    """Addresses of all that the walk touches, see `raw_memory`: arrays that are handed on cost more than the walk."""
 
     base: Int
     end: Int

@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.raw_memory import Int, address_of, load_u8, load_u32, load_u64, put_cell
 from swarmscope.receivers.wire.field_walk import skip_value, take_length, varint_fault
-from swarmscope.receivers.wire.memory import Int, address_of, load_u8, load_u32, load_u64, put_cell
 from swarmscope.receivers.wire.scan_kernel import TRUNCATED, WRONG_WIRE_TYPE
 from swarmscope.receivers.wire.varint import read_varint
 

@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 
+from swarmscope.model.raw_memory import address_of
 from swarmscope.receivers.wire.key_hash import combine_hashes, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import address_of
 from swarmscope.receivers.wire.message_schema import MessageSchema
 from swarmscope.receivers.wire.scanner import MessageTable, Scan
 

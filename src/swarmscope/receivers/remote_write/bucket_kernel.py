@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.receivers.wire.memory import Int
+from swarmscope.model.raw_memory import Int
 
 GOOD, SPANS_DIFFER, NEGATIVE_COUNT, NEGATIVE_OFFSET, INDEX_RANGE, BAD_BOUNDS, CUSTOM_EXTRAS, BAD_SCHEMA, BAD_TOTAL = (
     range(9)

@@ -9,8 +9,8 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import LabelSets, Utf8Column
+from swarmscope.model.raw_memory import Int, address_of, load_u8, load_u64
 from swarmscope.receivers.wire.key_hash import HashSecrets, derive_secrets, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import Int, address_of, load_u8, load_u64
 from swarmscope.receivers.wire.utf8 import is_utf8
 
 REASONS = (

@@ -13,9 +13,9 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.raw_memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.wire.field_walk import skip_value, take_length, varint_fault
 from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.wire.scan_kernel import TRUNCATED, WRONG_WIRE_TYPE
 from swarmscope.receivers.wire.varint import read_varint
 
@@ -51,7 +51,7 @@ N_SERIES, N_SAMPLES, N_EXEMPLARS, N_HISTOGRAMS, N_METADATA = range(5)
 
 
 class Walk(NamedTuple):
-    """Addresses of the body and of everything that both versions' walks fill, see `wire.memory`."""
+    """Addresses of the body and of everything that both versions' walks fill, see `model.raw_memory`."""
 
     base: Int
     counts: Int

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.raw_memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.remote_write.series_kernel import (
     IN_METADATA,
     IN_REQUEST,
@@ -28,7 +29,6 @@ from swarmscope.receivers.remote_write.series_kernel import (
 )
 from swarmscope.receivers.wire.field_walk import skip_value, take_length, varint_fault
 from swarmscope.receivers.wire.key_hash import HashSecrets, combine_hashes, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u64, put_cell
 from swarmscope.receivers.wire.scan_kernel import BAD_TAG, WRONG_WIRE_TYPE
 from swarmscope.receivers.wire.varint import read_varint
 

@@ -14,10 +14,10 @@ import numpy as np
 from numba import int64, njit, uint64
 from numpy.typing import NDArray
 
+from swarmscope.model.raw_memory import address_of, load_u8, load_u64
 from swarmscope.receivers.scrape.number_kernel import EXACT, INEXACT, INVALID, parse_integer, parse_number
 from swarmscope.receivers.scrape.series_hash import secrets_of
 from swarmscope.receivers.wire.key_hash import combine_hashes, hash_span, to_tuple
-from swarmscope.receivers.wire.memory import address_of, load_u8, load_u64
 
 NO_TIMESTAMP = -(2**63)
 # Rows of the counters array

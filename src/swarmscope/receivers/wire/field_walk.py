@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from swarmscope.receivers.wire.memory import Int
+from swarmscope.model.raw_memory import Int
 from swarmscope.receivers.wire.scan_kernel import BAD_TAG, BEYOND_PARENT, GROUP, OVERLONG, TRUNCATED
 from swarmscope.receivers.wire.varint import OVERLONG_VARINT, read_varint
 

@@ -1,4 +1,4 @@
-"""Pieces of JSON for compiled walks over documents of one shape, by address (see `memory`).
+"""Pieces of JSON for compiled walks over documents of one shape, by address (see `model.raw_memory`).
 
 Source: https://www.rfc-editor.org/rfc/rfc8259
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from swarmscope.receivers.wire.memory import Int, load_u8, load_u64, put_u8
+from swarmscope.model.json_escapes import plain_escape, put_code_point, take_code_point
+from swarmscope.model.raw_memory import Int, load_u8, load_u64, put_u8
 
 _LOW_BITS, _HIGH_BITS = 0x0101010101010101, 0x8080808080808080
 _QUOTES, _BACKSLASHES = 0x2222222222222222, 0x5C5C5C5C5C5C5C5C
 _SPACES = 0x2020202020202020
 _MAX_DEPTH = 63  # of what is skipped: one bit a level
-_REPLACEMENT = 0xFFFD
 
 
 @njit(nogil=True, cache=True, forceinline=True)
@@ -58,76 +58,16 @@ def _find_special(base: Int, position: Int, end: Int) -> Int:
 
 
 @njit(nogil=True, cache=True)
-def _take_hex(base: Int, position: Int, end: Int) -> Int:
-    """Four hexadecimal digits, or -1."""
-    if end - position < 4:
-        return -1
-    code: Int = 0
-    for k in range(4):
-        digit = np.int64(load_u8(base, position + k))
-        if digit >= 0x30 and digit <= 0x39:
-            code = 16 * code + digit - 0x30
-        elif (digit | 0x20) >= 0x61 and (digit | 0x20) <= 0x66:
-            code = 16 * code + (digit | 0x20) - 0x57
-        else:
-            return -1
-    return code
-
-
-@njit(nogil=True, cache=True)
-def _put_code(base: Int, at: Int, code: Int) -> Int:
-    """Write a code point as UTF-8; the position behind it."""
-    if code < 0x80:
-        put_u8(base, at, code)
-        return at + 1
-    n_more = 1 if code < 0x800 else (2 if code < 0x10000 else 3)
-    # The lead byte: as many ones as bytes, a zero, the highest bits.
-    put_u8(base, at, (0xFF00 >> n_more + 1 & 0xFF) | code >> 6 * n_more)
-    for k in range(1, n_more + 1):
-        put_u8(base, at + k, 0x80 | code >> 6 * (n_more - k) & 0x3F)
-    return at + n_more + 1
-
-
-@njit(nogil=True, cache=True)
-def _plain_escape(letter: Int) -> Int:
-    """The character that a backslash and a letter mean, or -1."""
-    if letter == 0x22 or letter == 0x5C or letter == 0x2F:
-        return letter
-    if letter == 0x6E:
-        return 0x0A
-    if letter == 0x74:
-        return 0x09
-    if letter == 0x72:
-        return 0x0D
-    if letter == 0x62:
-        return 0x08
-    return 0x0C if letter == 0x66 else -1
-
-
-@njit(nogil=True, cache=True)
 def _take_escape(base: Int, position: Int, end: Int) -> tuple[Int, Int]:
-    """The code point of the escape whose backslash is at `position`, and the position behind it, or -1.
-
-    Half of a surrogate pair is U+FFFD.
-    """
+    """The code point of the escape whose backslash is at `position`, and the position behind it, or -1."""
     if end - position < 2:
         return 0, -1
     letter = np.int64(load_u8(base, position + 1))
-    if letter != 0x75:
-        code = _plain_escape(letter)
-        return code, position + 2 if code >= 0 else -1
-    code = _take_hex(base, position + 2, end)
-    if code < 0:
-        return 0, -1
-    position += 6
-    if code < 0xD800 or code > 0xDFFF:
-        return code, position
-    follows = end - position >= 6 and load_u8(base, position) == uint64(0x5C)
-    if code < 0xDC00 and follows and load_u8(base, position + 1) == uint64(0x75):
-        low = _take_hex(base, position + 2, end)
-        if low >= 0xDC00 and low <= 0xDFFF:
-            return 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00, position + 6
-    return _REPLACEMENT, position
+    if letter == 0x75:
+        code, after = take_code_point(base, position + 2, end)
+    else:
+        code, after = plain_escape(letter), position + 2
+    return code, after if code >= 0 else -1
 
 
 @njit(nogil=True, cache=True)
@@ -142,7 +82,7 @@ def _unescape(base: Int, start: Int, position: Int, end: Int) -> tuple[Int, Int,
             code, position = _take_escape(base, position, end)
             if position < 0:
                 return start, 0, -1
-            at = _put_code(base, at, code)
+            at = put_code_point(base, at, code)
             continue
         if found < 0x20:
             return start, 0, -1

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
-from swarmscope.receivers.wire.memory import Int, address_of, fold_multiply, load_u8, load_u32, load_u64
+from swarmscope.model.raw_memory import Int, address_of, fold_multiply, load_u8, load_u32, load_u64
 
 _MASK = (1 << 64) - 1
 

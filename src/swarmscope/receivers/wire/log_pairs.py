@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import LabelSets, Utf8Column
 from swarmscope.model.logs import SPAN_ID_BYTES, TRACE_ID_BYTES, Level
+from swarmscope.model.raw_memory import Int, address_of, get_cell, load_u8, put_cell
 from swarmscope.receivers.wire.key_hash import (
     HashSecrets,
     combine_hashes,
@@ -27,7 +28,6 @@ from swarmscope.receivers.wire.key_hash import (
     hash_spans,
     to_tuple,
 )
-from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u8, put_cell
 
 _PURPOSE = 5  # of the hash of names
 _TRACE, _SPAN, _SEVERITY, _OBSERVED, _LEVEL = range(5)
@@ -82,7 +82,7 @@ class _Known(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """Addresses of `Pairs`, see `memory`: a tuple of arrays that is handed on costs more than the copying."""
+    """Addresses of `Pairs`, see `raw_memory`: a tuple of arrays that is handed on costs more than the copying."""
 
     offsets: Int
     name_start: Int

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.receivers.wire.memory import Int, address_of, get_cell, load_u32, load_u64, put_cell, widen_float32
+from swarmscope.model.raw_memory import Int, address_of, get_cell, load_u32, load_u64, put_cell, widen_float32
 from swarmscope.receivers.wire.message_schema import Plan
 from swarmscope.receivers.wire.varint import OVERLONG_VARINT, TRUNCATED_VARINT, read_varint
 
@@ -41,7 +41,7 @@ class Tables(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """Addresses of everything the walk touches: `Plan`, `Tables` and the buffer, see `memory`."""
+    """Addresses of everything the walk touches: `Plan`, `Tables` and the buffer, see `raw_memory`."""
 
     buffer: Int
     lookup: Int

@@ -10,7 +10,7 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import Utf8Column
-from swarmscope.receivers.wire.memory import Int, address_of, load_u8, load_u64
+from swarmscope.model.raw_memory import Int, address_of, load_u8, load_u64
 
 _HIGH_BITS = 0x8080808080808080
 

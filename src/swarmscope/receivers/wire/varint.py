@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from swarmscope.receivers.wire.memory import Int, load_u8
+from swarmscope.model.raw_memory import Int, load_u8
 
 TRUNCATED_VARINT = -1
 OVERLONG_VARINT = -2

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import Utf8Column
+from swarmscope.model.uvarint import to_uvarint
 from swarmscope.store.embedded.native_strings import decode_strings, encode_strings
 
 AnyArray = NDArray[np.generic]
@@ -32,18 +33,9 @@ _TYPES = {dtype: name for name, dtype in _DTYPES.items()}
 _FIXED_STRING = "FixedString("
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def _text(value: str) -> bytes:
     encoded = value.encode()
-    return _varint(len(encoded)) + encoded
+    return to_uvarint(len(encoded)) + encoded
 
 
 def encode_native(columns: Mapping[str, AnyColumn]) -> Iterator[memoryview]:
@@ -52,7 +44,7 @@ def encode_native(columns: Mapping[str, AnyColumn]) -> Iterator[memoryview]:
     Numbers are not copied: they MUST stay as they are until the last piece is taken.
     """
     n_rows = len(next(iter(columns.values())))
-    yield memoryview(_varint(len(columns)) + _varint(n_rows))
+    yield memoryview(to_uvarint(len(columns)) + to_uvarint(n_rows))
     for name, column in columns.items():
         yield memoryview(_text(name) + _text(_type_name(column)))
         if isinstance(column, Utf8Column):
