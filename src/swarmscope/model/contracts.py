@@ -220,6 +220,10 @@ class LogReader(Protocol):
         """The metadata names that a line of this shape has values for, in the values' order."""
         ...
 
+    def metadata_names(self) -> frozenset[str]:
+        """Names of metadata that any line may have, as senders wrote them; those with columns of their own aside."""
+        ...
+
     def scan_lines(self, selection: Selection, request: LineRequest, budget: ReadBudget) -> Iterator[LogRows]:
         """All lines of the request in batches of some 100,000, in any order of batches.
 

@@ -151,6 +151,10 @@ class MemoryLogReader:
         """The metadata names of a shape."""
         return self._shapes[shape]
 
+    def metadata_names(self) -> frozenset[str]:
+        """The names of all shapes."""
+        return frozenset(name for names in self._shapes for name in names)
+
     def scan_lines(self, selection: Selection, request: LineRequest, budget: ReadBudget) -> Iterator[LogRows]:
         """All lines of the request in batches."""
         found = self._found(selection, request)

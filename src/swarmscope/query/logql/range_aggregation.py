@@ -107,14 +107,14 @@ def _fill(
     lines = _LineWork(plan, pipeline, totals, series, reading.texts)
     lines.streams = Streams(selection.labels, reading.reader.symbols.text)
     lines.shapes = Shapes(reading.reader.shape_names)
-    requests = [_request(pipeline, selection, interval) for interval in left]
+    requests = [_request(pipeline, selection, interval, reading.reader) for interval in left]
     run_batches(_batches(selection, requests, reading), lines.work, reading.budget.cancellation.check)
 
 
-def _request(pipeline: Pipeline, selection: Selection, interval_ns: tuple[int, int]) -> LineRequest:
+def _request(pipeline: Pipeline, selection: Selection, interval_ns: tuple[int, int], reader: LogReader) -> LineRequest:
     request = pipeline.request(*interval_ns)
     labels = pipeline.demand.labels
-    if labels is None or not needs_no_metadata(labels, selection.labels):
+    if labels is None or not needs_no_metadata(labels, selection.labels, reader):
         return request
     return replace(request, columns=replace(request.columns, metadata=False))
 

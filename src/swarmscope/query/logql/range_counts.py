@@ -1,6 +1,6 @@
 """Counts that the store keeps: lines and bytes by stream, level and grain of time answer for whole grains.
 
-That holds for what needs no line: no stages, and series told apart by the level and by labels that all streams have.
+That holds for what needs no line: no stages, and series told apart by the level and by labels of streams.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.lang.logql.nodes import RangeAggregation
+from swarmscope.model.contracts import LogReader
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.logs import Level
 from swarmscope.model.series import ABSENT, LabelFrame, Selection
-from swarmscope.query.logql.blocks import DETECTED_LEVEL, ERROR, ERROR_DETAILS
+from swarmscope.query.logql.blocks import DETECTED_LEVEL, TYPED_METADATA, sanitised_name
 from swarmscope.query.logql.line_series import Identity
 from swarmscope.query.logql.range_totals import BucketTotals, Totals
 from swarmscope.query.logql.range_windows import WindowGrid
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _COUNTED = frozenset({"count_over_time", "rate", "bytes_over_time", "bytes_rate", "absent_over_time"})
 # Edges of windows inside a grain are read as lines; with more of them than this all is read in one go.
 _MOST_CUT_GRAINS = 16
-_MADE_BY_STAGES = frozenset({ERROR, ERROR_DETAILS})
 _Intervals = list[tuple[int, int]]
 
 
@@ -42,7 +42,7 @@ def add_stored_counts(
     """Add what the store has counted; the half-open intervals of time whose lines are still to be read."""
     grid, totals, series = into
     whole = grid.intervals()
-    if not isinstance(totals, BucketTotals) or not _can_count(node, identity, selection):
+    if not isinstance(totals, BucketTotals) or not _can_count(node, identity, selection, reading.reader):
         return whole
     grain_ns = reading.reader.count_grain_ns
     counted, left = split_at_grains(whole, grid.edges, grain_ns)
@@ -57,23 +57,24 @@ def add_stored_counts(
     return left
 
 
-def _can_count(node: RangeAggregation, identity: Identity, selection: Selection) -> bool:
+def _can_count(node: RangeAggregation, identity: Identity, selection: Selection, reader: LogReader) -> bool:
     if node.op not in _COUNTED or node.unwrap is not None or node.pipeline.stages or identity.by is None:
         return False
-    return needs_no_metadata(identity.by, selection.labels)
+    return needs_no_metadata(identity.by, selection.labels, reader)
 
 
-def needs_no_metadata(names: Iterable[str], labels: LabelFrame) -> bool:
-    """Whether streams and levels alone tell these labels: of every stream, or (the level) of no stream.
+def needs_no_metadata(names: Iterable[str], labels: LabelFrame, reader: LogReader) -> bool:
+    """Whether streams and levels alone tell these labels: every stream has it, or no line's metadata does.
 
     A stream's label hides metadata of its name, as in Loki.
     """
+    in_metadata = {sanitised_name(name) for name in reader.metadata_names()}.union(TYPED_METADATA)
     for name in names:
         row = labels.codes[labels.names.index(name)] if name in labels.names else None
         if name == DETECTED_LEVEL:
             if row is not None and (row != ABSENT).any():
                 return False  # a sender's own label
-        elif name not in _MADE_BY_STAGES and (row is None or (row == ABSENT).any()):
+        elif name in in_metadata and (row is None or (row == ABSENT).any()):
             return False
     return True
 
@@ -133,7 +134,10 @@ def _series_of(
 
 
 def _stream_codes(labels: LabelFrame, name: str, reading: Reading) -> NDArray[np.int32]:
-    """The label's codes in the query's own table, by stream."""
+    """The label's codes in the query's own table, by stream; ABSENT where a stream has it not."""
+    if name not in labels.names:
+        return np.full(labels.n_series, ABSENT, np.int32)
     known, place = np.unique(labels.codes[labels.names.index(name)], return_inverse=True)
-    column = Utf8Column.from_strings([reading.reader.symbols.text(int(code)) for code in known])
+    text = reading.reader.symbols.text
+    column = Utf8Column.from_strings(["" if code == ABSENT else text(int(code)) for code in known])
     return reading.texts.add(column)[place]

@@ -83,6 +83,10 @@ class EmbeddedLogReader:
         """As `LogReader.shape_names`."""
         return self._shapes.names(shape)
 
+    def metadata_names(self) -> frozenset[str]:
+        """As `LogReader.metadata_names`."""
+        return self._shapes.every_name()
+
     def scan_lines(self, selection: Selection, request: LineRequest, budget: ReadBudget) -> Iterator[LogRows]:
         """As `LogReader.scan_lines`. A batch counts against the budget until the next one is asked for."""
         request = self._within(request)

@@ -54,6 +54,7 @@ class ShapeTable:
         )  # fmt: skip
         self._persisted = 1
         self._known: dict[int, tuple[str, ...]] = {}
+        self._every: tuple[frozenset[str], int] = (frozenset(), 0)  # names of the shapes below the number
         self.intern(LabelSets.from_dicts([{}]))
 
     @property
@@ -105,6 +106,17 @@ class ShapeTable:
             packed = tables.pool[int(tables.begin[shape]) : int(tables.begin[shape + 1])].tobytes()
             found = self._known[shape] = tuple(_unpacked(packed))
         return found
+
+    def every_name(self) -> frozenset[str]:
+        """The names that any shape has."""
+        with self._lock:
+            tables, end = self._tables, self.next_shape
+            known, begin = self._every
+            if begin < end:
+                packed = tables.pool[int(tables.begin[begin]) : int(tables.begin[end])].tobytes()
+                known = known.union(_unpacked(packed))
+                self._every = (known, end)
+            return known
 
     def pending(self) -> tuple[pa.RecordBatch | None, int]:
         """Shapes that `mark_persisted` has not covered, as rows of table `log_shapes`, and what to pass to it."""
