@@ -1,0 +1,1 @@
+"""`swarmscope ingest`: files and pipes to a running program, at the speed of reading."""
