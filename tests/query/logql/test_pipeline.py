@@ -71,6 +71,7 @@ def test_texts_that_every_passing_line_has(stages, needles, absent):
         ('| json | detected_level="info"', {Level.INFO}),
         ('| label_format detected_level="error" | detected_level="error"', None),
         ('| drop detected_level | detected_level=""', None),
+        ('| keep app | detected_level=""', None),
         ('| level="error"', None),
     ],
 )

@@ -17,6 +17,7 @@ from swarmscope.lang.logql.nodes import (
     DurationFilter,
     EitherFilter,
     IpFilter,
+    KeepLabels,
     LabelFilter,
     LabelFormat,
     LineFilter,
@@ -85,7 +86,7 @@ def levels_of(stages: Iterable[Stage]) -> frozenset[Level] | None:
     """The levels of lines that can pass the conditions on `detected_level`; None for all."""
     levels = _ALL_LEVELS
     for stage in stages:
-        if isinstance(stage, LabelFormat | DropLabels):
+        if isinstance(stage, LabelFormat | DropLabels | KeepLabels):
             break  # the label may be another from here on
         if isinstance(
             stage, StringFilter | BothFilters | EitherFilter | NumberFilter | DurationFilter | BytesFilter | IpFilter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,13 @@ class AnswerStream:
         return dict(sorted({**self.stream, **self.metadata, **self.parsed}.items()))
 
 
+_LABELS_OF_KIND = {
+    LabelKind.STREAM: attrgetter("stream"),
+    LabelKind.METADATA: attrgetter("metadata"),
+    LabelKind.MADE: attrgetter("parsed"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LogsResult:
     """Lines in the order that was asked for; line i has the labels `streams[group[i]]`."""
@@ -100,16 +108,14 @@ def _grouped(block: LineBlock) -> tuple[NDArray[np.int64], tuple[AnswerStream, .
     group, first_row = group_columns(np.vstack([*codes, *kinds]))
     streams = tuple(AnswerStream({}, {}, {}) for _ in first_row)
     for name, values, own, kind in zip(names, texts, codes, kinds, strict=True):
-        for stream, code, origin in zip(streams, own[first_row].tolist(), kind[first_row].tolist(), strict=True):
-            if code >= 0:
-                _labels_of(stream, origin)[name] = values[code]
+        of_groups, origins = own[first_row], kind[first_row]
+        for origin in LabelKind:
+            chosen = np.flatnonzero((of_groups >= 0) & (origins == origin)).tolist()
+            if chosen:
+                labels_of = _LABELS_OF_KIND[origin]
+                for place, code in zip(chosen, of_groups[chosen].tolist(), strict=True):
+                    labels_of(streams[place])[name] = values[code]
     return group, streams
-
-
-def _labels_of(stream: AnswerStream, kind: int) -> dict[str, str]:
-    if kind == LabelKind.MADE:
-        return stream.parsed
-    return stream.metadata if kind == LabelKind.METADATA else stream.stream
 
 
 def _kinds_of(block: LineBlock, name: str) -> NDArray[np.int32]:
