@@ -16,7 +16,11 @@ Tenant = Annotated[str | None, typer.Option(help="Tenant (X-Scope-OrgID).", show
 
 def add_log_commands(app: typer.Typer, server_part: Callable[[str], Any]) -> None:
     """Register the commands; `server_part` loads a module of the server or says what to install."""
-    app.command("logs")(_logs)
+    _add_logs(app)
+    _add_ingest(app, server_part)
+
+
+def _add_ingest(app: typer.Typer, server_part: Callable[[str], Any]) -> None:
     ingest_app = typer.Typer(help="Send data to a running Swarmscope.", no_args_is_help=True)
     app.add_typer(ingest_app, name="ingest")
 
@@ -48,25 +52,27 @@ def add_log_commands(app: typer.Typer, server_part: Callable[[str], Any]) -> Non
         raise typer.Exit(command.run_ingest(files, options, command.Target(url, token, tenant)))
 
 
-def _logs(
-    expression: Annotated[str, typer.Argument(metavar="LOGQL", help="The query.")],
-    *,
-    since: Annotated[str | None, typer.Option(help="How far back, such as 15m; 1h if not given.")] = None,
-    start: Annotated[str | None, typer.Option(help="Start: -1h, now-5m, Unix seconds, RFC 3339.")] = None,
-    end: Annotated[str | None, typer.Option(help="End, as --start; now if not given.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many lines at the most.")] = 100,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
-    forward: Annotated[bool, typer.Option("--forward", help="The oldest lines instead of the newest.")] = False,
-    tenant: Tenant = None,
-    url: Url = _DEFAULT_URL,
-    token: Token = None,
-) -> None:
-    """Ask a running Swarmscope (or Loki) a LogQL question."""
-    from swarmscope.app.client.log_command import LogQuestion, run_logs
-    from swarmscope.app.client.log_peer import LogPeer
+def _add_logs(app: typer.Typer) -> None:
+    @app.command("logs")
+    def logs(
+        expression: Annotated[str, typer.Argument(metavar="LOGQL", help="The query.")],
+        *,
+        since: Annotated[str | None, typer.Option(help="How far back, such as 15m; 1h if not given.")] = None,
+        start: Annotated[str | None, typer.Option(help="Start: -1h, now-5m, Unix seconds, RFC 3339.")] = None,
+        end: Annotated[str | None, typer.Option(help="End, as --start; now if not given.")] = None,
+        limit: Annotated[int, typer.Option(min=1, help="How many lines at the most.")] = 100,
+        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+        forward: Annotated[bool, typer.Option("--forward", help="The oldest lines instead of the newest.")] = False,
+        tenant: Tenant = None,
+        url: Url = _DEFAULT_URL,
+        token: Token = None,
+    ) -> None:
+        """Ask a running Swarmscope (or Loki) a LogQL question."""
+        from swarmscope.app.client.log_command import LogQuestion, run_logs
+        from swarmscope.app.client.log_peer import LogPeer
 
-    question = LogQuestion(
-        expression=expression, since=since, start=start, end=end, limit=limit, is_forward=forward, is_json=as_json
-    )
-    raise typer.Exit(run_logs(question, LogPeer(url, token, tenant), is_following=follow))
+        question = LogQuestion(
+            expression=expression, since=since, start=start, end=end, limit=limit, is_forward=forward, is_json=as_json
+        )
+        raise typer.Exit(run_logs(question, LogPeer(url, token, tenant), is_following=follow))
