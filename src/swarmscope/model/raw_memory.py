@@ -3,7 +3,8 @@
 Wire formats put 8-byte numbers at any byte, and assembling them from single bytes costs eight loads. Besides,
 an array that is handed from one compiled function to the next is reference-counted with atomic operations, which
 made the scanner ten times slower than the walk itself; an address is only a number. A kernel takes arrays, so that
-they stay alive, and hands on `address_of(array)`. As everywhere in compiled code nothing here checks bounds: the
+they stay alive, and hands on `address_of(array)`; an array that a kernel makes itself is freed behind its last mention,
+so its address must be taken where it is used. As everywhere in compiled code nothing here checks bounds: the
 caller does. All loads are little-endian, as the machines are that Numba runs on.
 """
 

@@ -61,9 +61,10 @@ def _scan_lines(
     text, starts, lengths = line
     path, depths = np.empty(MAX_NAME_BYTES + 1, np.uint8), np.empty(MAX_DEPTH + 1, np.int64)
     decoded = np.empty(lengths.max() if len(lengths) else 0, np.uint8)
-    scratch = (address_of(path), address_of(depths), address_of(decoded))
     names, fields, counts = names_at(table[0]), fields_at(table[1]), table[1].counts
     for row in range(first, len(starts)):
+        # Taken in every round, or the arrays would be freed before the loop: an address keeps nothing alive.
+        scratch = (address_of(path), address_of(depths), address_of(decoded))
         n_fields, n_bytes = counts[0], counts[1]
         span = (address_of(text), starts[row], starts[row] + lengths[row])
         outcome = _scan_object(span, row, scratch, (names, fields), may_add, flat_strings)
