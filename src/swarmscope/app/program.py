@@ -127,6 +127,8 @@ class Program:
         if settings.demo:
             endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}/v1/metrics"
             await stack.enter_async_context(demonstrating(endpoint, tokens.first))
+        # Stopped first: a request that waits for it would keep its server from ending.
+        stack.callback(store.engine.stop_administration)
         return listeners.addresses(grpc_port)
 
     def _catch_signals(self, stack: contextlib.AsyncExitStack) -> None:

@@ -19,9 +19,10 @@ def restore(snapshot: Path, folder: Path) -> int:
     from swarmscope.store.embedded.restoring import SnapshotError, restore_snapshot
 
     try:
-        n_samples = restore_snapshot(snapshot, folder)
+        restored = restore_snapshot(snapshot, folder)
     except (SnapshotError, FolderInUseError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(Text(str(error), style="bold red"))
         return EXIT_FAILED
-    Console(soft_wrap=True).print(f"{folder}: {n_samples:,} samples restored", highlight=False)
+    found = f"{restored.samples:,} samples and {restored.lines:,} log lines"
+    Console(soft_wrap=True).print(f"{folder}: {found} restored", highlight=False)
     return 0

@@ -117,3 +117,48 @@ def test_no_limit_of_time_is_no_limit(engine):
     assert answer(engine, ReadBudget(Unhurried(), 1)) == [7]
     with pytest.raises(QueryFailedError, match="the store failed"):
         engine.columns("SELECT nothing", budget())
+
+
+def test_writers_go_on_beside_an_administrator_who_ends_with_the_store(engine):
+    engine.execute("CREATE TABLE numbers_kept (n UInt64) ENGINE = MergeTree ORDER BY n")
+    ended = []
+
+    def administer():
+        with pytest.raises(QueryCancelledError):
+            engine.administer(f"INSERT INTO numbers_kept {ENDLESS}")  # it would go on for hours
+        ended.append(True)
+
+    thread = threading.Thread(target=administer)
+    thread.start()
+    asked = "SELECT count() AS n FROM system.processes WHERE query LIKE 'INSERT INTO numbers_kept SELECT sum%'"
+    while engine.columns(asked)["n"].tolist() != [1]:
+        time.sleep(0.01)
+    engine.execute("INSERT INTO numbers_kept VALUES (7)")
+    assert not ended
+    assert engine.columns("SELECT n FROM numbers_kept")["n"].tolist() == [7]
+    engine.stop_administration()
+    thread.join(30)
+    assert ended
+    with pytest.raises(QueryCancelledError):
+        engine.administer("OPTIMIZE TABLE numbers_kept")
+
+
+def test_a_statement_of_an_administrator_says_what_fails(engine):
+    with pytest.raises(QueryFailedError, match="nothing_there"):
+        engine.administer("OPTIMIZE TABLE nothing_there")
+
+
+def test_closing_ends_what_an_administrator_runs(tmp_path):
+    engine = Engine(tmp_path / "other", max_memory_bytes=1 << 30, readers=1, backups=tmp_path)
+    ended = threading.Event()
+
+    def administer():
+        with pytest.raises(QueryCancelledError):
+            engine.administer(ENDLESS)
+        ended.set()
+
+    threading.Thread(target=administer).start()
+    while engine.columns("SELECT count() AS n FROM system.processes WHERE query LIKE 'SELECT sum(sip%'")["n"][0] != 1:
+        time.sleep(0.01)
+    engine.close()
+    assert ended.wait(30)

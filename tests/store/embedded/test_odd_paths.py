@@ -2,22 +2,27 @@ import pytest
 
 from swarmscope.model.contracts import Clock
 from swarmscope.store.embedded.administration import MetricAdministration
+from swarmscope.store.embedded.restoring import restore_snapshot
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 from swarmscope.store.embedded.unusable import StoreUnusableError
-from tests.store.embedded.conftest import SystemClock
+from tests.store.embedded.conftest import SystemClock, batch_of
 
 
-def test_quotes_and_letters_of_any_kind_are_fine(tmp_path):
-    folder = tmp_path / "it's ä"
+@pytest.mark.parametrize("name", ["it's ä", 'say "a"', "100%", "a%20b", "%3F", "a+b", "a#b", "back\\slash", "a;b=c, d"])
+def test_nearly_all_characters_are_fine(tmp_path, name):
+    folder = tmp_path / name
     clock: Clock = SystemClock()
-    store = EmbeddedStore(StoreSettings(folder), clock)
-    name = MetricAdministration(store).snapshot(skip_head=True)
+    store = EmbeddedStore(StoreSettings(folder, metrics_retention_s=None), clock)
+    store.sink.write_metrics(batch_of([({"__name__": "up"}, 1000, 1.0)]))
+    snapshot = folder / "snapshots" / MetricAdministration(store).snapshot(skip_head=False)
     store.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (folder / "clickhouse").is_dir()
-    assert (folder / "snapshots" / name).is_dir()
+    assert restore_snapshot(snapshot, folder / "again").samples == 1
 
 
-def test_a_question_mark_is_refused_by_name(tmp_path):
-    with pytest.raises(StoreUnusableError, match="may have no '\\?'"):
-        EmbeddedStore(StoreSettings(tmp_path / "a?b=1"), SystemClock())
+@pytest.mark.parametrize("name", ["a?b=1", "a&b=1"])
+def test_what_would_end_the_path_is_refused_by_name(tmp_path, name):
+    with pytest.raises(StoreUnusableError, match=f"may have no '\\{name[1]}'"):
+        EmbeddedStore(StoreSettings(tmp_path / name), SystemClock())
     assert not list(tmp_path.iterdir())

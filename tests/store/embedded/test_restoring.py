@@ -4,9 +4,11 @@ import pytest
 
 from swarmscope.store.embedded.administration import MetricAdministration
 from swarmscope.store.embedded.folder_lock import FolderInUseError, FolderLock
+from swarmscope.store.embedded.logs.log_store import LogStoreSettings
 from swarmscope.store.embedded.restoring import SnapshotError, restore_snapshot
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 from tests.store.embedded.conftest import SystemClock, batch_of, read_all
+from tests.store.embedded.logs.log_cases import T_NS, entry, in_order, log_batch, scanned
 
 CPU = {"__name__": "cpu", "host": "a"}
 LATER = {"__name__": "cpu", "host": "b"}
@@ -26,7 +28,7 @@ def snapshot(store):
 
 def test_a_restored_folder_serves_what_was_there_at_the_snapshot_and_takes_more(store, snapshot, tmp_path):
     store.close()
-    assert restore_snapshot(snapshot, tmp_path / "again") == 2
+    assert restore_snapshot(snapshot, tmp_path / "again") == (2, 0)
     restored = EmbeddedStore(StoreSettings(tmp_path / "again", metrics_retention_s=None), SystemClock())
     try:
         assert read_all(restored) == {key(CPU): [(1000, 1.0), (2000, math.pi)]}
@@ -64,3 +66,31 @@ def test_a_folder_in_use_is_refused(store, snapshot, tmp_path):
     with pytest.raises(FolderInUseError):
         restore_snapshot(snapshot, tmp_path / "again")
     lock.release()
+
+
+def test_a_snapshot_holds_acknowledged_lines(open_store, tmp_path):
+    lines = [entry({"app": "a"}, T_NS + n, f"line {n}", {"request": str(n)}) for n in range(3)]
+    store = open_store(logs=LogStoreSettings(retention_s=None))
+    store.log_sink.write_logs(log_batch(lines))
+    name = MetricAdministration(store).snapshot(skip_head=False)
+    store.log_sink.write_logs(log_batch([entry({"app": "a"}, T_NS + 9, "after it")]))
+    store.close()
+    assert restore_snapshot(store.snapshot_folder / name, tmp_path / "again") == (0, 3)
+    settings = StoreSettings(tmp_path / "again", logs=LogStoreSettings(retention_s=None))
+    restored = EmbeddedStore(settings, SystemClock())
+    try:
+        assert scanned(restored) == in_order(lines)
+        more = [entry({"app": "a"}, T_NS + 5, "more", {"request": "7", "user": "x"}), entry({"app": "b"}, T_NS, "new")]
+        restored.log_sink.write_logs(log_batch(more))
+        assert restored.flush()
+        assert scanned(restored) == in_order(lines + more)
+    finally:
+        restored.close()
+
+
+def test_lines_that_are_not_in_parts_yet_are_data_too(store, snapshot, tmp_path):
+    store.close()
+    (tmp_path / "again" / "journal-logs").mkdir(parents=True)
+    (tmp_path / "again" / "journal-logs" / "1").write_bytes(b"x")
+    with pytest.raises(SnapshotError, match="holds data already"):
+        restore_snapshot(snapshot, tmp_path / "again")

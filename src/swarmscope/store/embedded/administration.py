@@ -55,14 +55,14 @@ class MetricAdministration:
         metrics = ", ".join(map(str, np.unique(self._store.catalogue.metric_ids(refs)).tolist()))
         series = f"metric_id IN ({metrics}) AND ref IN ({', '.join(map(str, refs.tolist()))})"
         for table in TIMED_METRIC_TABLES:
-            engine.execute(f"DELETE FROM {table.name} WHERE {series} AND ts >= {start_ms} AND ts <= {end_ms}")
+            engine.administer(f"DELETE FROM {table.name} WHERE {series} AND ts >= {start_ms} AND ts <= {end_ms}")
         # Buckets at the edges are made again from what is left of their samples.
-        engine.execute(
+        engine.administer(
             f"INSERT INTO {TOUCHED.name} SELECT DISTINCT metric_id, bucket, now64(3) FROM {ROLLUP_5M.name} "
             f"WHERE {series} AND bucket >= {start_ms} AND bucket < {end_ms + FIVE_MINUTES_MS}"
         )
         for resolution_ms in RESOLUTIONS_MS:
-            engine.execute(
+            engine.administer(
                 f"DELETE FROM {rollup_name(resolution_ms)} WHERE {series} "
                 f"AND bucket >= {start_ms} AND bucket < {end_ms + resolution_ms}"
             )
@@ -79,7 +79,7 @@ class MetricAdministration:
     def clean_tombstones(self) -> None:
         """Rewrite parts without the rows that were deleted."""
         for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES):
-            self._store.engine.execute(f"ALTER TABLE {table.name} APPLY DELETED MASK SETTINGS mutations_sync = 1")
+            self._store.engine.administer(f"ALTER TABLE {table.name} APPLY DELETED MASK SETTINGS mutations_sync = 1")
 
     def snapshot(self, *, skip_head: bool) -> str:
         """Back everything up to `DIR/snapshots/NAME` (ClickHouse's BACKUP form); returns NAME.
@@ -92,5 +92,5 @@ class MetricAdministration:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(8)}"
         target: Path = store.snapshot_folder / name
         quoted = str(target).replace("\\", "\\\\").replace("'", "\\'")
-        store.engine.execute(f"BACKUP DATABASE default TO File('{quoted}')")
+        store.engine.administer(f"BACKUP DATABASE default TO File('{quoted}')")
         return name

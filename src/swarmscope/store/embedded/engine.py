@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import chdb
 import pyarrow as pa
@@ -21,6 +22,7 @@ import pyarrow as pa
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.errors import (
     LimitExceededError,
+    QueryCancelledError,
     QueryFailedError,
     QueryTimeoutError,
     SwarmscopeError,
@@ -67,7 +69,8 @@ class Engine:
         """
         options = f"max_server_memory_usage={max_memory_bytes}&mark_cache_size=67108864&max_thread_pool_size=64"
         options += f"&{_NO_COMPILER}"
-        options += f"&backups.allowed_path={backups}"
+        # What stands behind the question mark is decoded as in an address; the folder itself is not.
+        options += f"&backups.allowed_path={quote(str(backups))}"
         self._target = f"{folder}?{options}"
         self._writer = chdb.connect(self._target)
         self._inserter = Inserter(self._writer)
@@ -79,6 +82,10 @@ class Engine:
             self._all.append(connection)
             self._readers.put(connection)
         self._n_readers = readers
+        self._administrator = chdb.connect(self._target)
+        self._all.append(self._administrator)
+        self._administrator_lock = threading.Lock()
+        self._administration = _UntilStopped()
         killer = chdb.connect(self._target)
         self._all.append(killer)
         self._watch = StatementWatch(killer.query)
@@ -118,6 +125,26 @@ class Engine:
         with self._writer_lock:
             self._check_open()
             self._writer.query(sql)
+
+    def administer(self, sql: str) -> None:
+        """As `execute`, for what may take long: on a connection of its own, so that flushes go on meanwhile.
+
+        One statement runs at a time. Raises QueryCancelledError after `stop_administration`.
+        """
+        with self._administrator_lock, self._watch.watching(self._administration) as mark:
+            self._check_open()
+            self._administration.check()
+            # Not every statement of an administrator takes SETTINGS.
+            self._administrator.query(f"SET log_comment = '{mark}'")
+            try:
+                self._administrator.query(sql)
+            except RuntimeError as error:
+                self._administration.check()
+                raise _translated(error) from error
+
+    def stop_administration(self) -> None:
+        """End what `administer` runs, and take no more. Does not wait."""
+        self._administration.stop()
 
     def insert(self, table: str, columns: Mapping[str, AnyColumn]) -> None:
         """As `Inserter.insert`."""
@@ -216,7 +243,9 @@ class Engine:
 
     def close(self) -> None:
         """Close every connection; ClickHouse finishes what it is writing."""
-        self._watch.close()
+        self.stop_administration()
+        with self._administrator_lock:
+            self._watch.close()
         with self._writer_lock:
             self._closed = True
             for connection in self._all:
@@ -225,6 +254,22 @@ class Engine:
     def _check_open(self) -> None:
         if self._closed:
             raise UnavailableError("the store is closed")
+
+
+class _UntilStopped:
+    """A `Cancellation` without an end of its own."""
+
+    remaining_s = math.inf
+
+    def __init__(self) -> None:
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        self._is_stopped = True
+
+    def check(self) -> None:
+        if self._is_stopped:
+            raise QueryCancelledError("the store is closing")
 
 
 @dataclass(frozen=True, slots=True)

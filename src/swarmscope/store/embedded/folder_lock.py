@@ -20,9 +20,11 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         """Take the lock; raises FolderInUseError, and OSError for a path that cannot be used."""
-        if "?" in str(folder):
-            # chDB would cut the path there and put the data elsewhere.
-            raise OSError(errno.EINVAL, "a data folder's path may have no '?'", str(folder))
+        # chDB would cut the path at the one and put the data elsewhere, and no way is known to name a folder for
+        # snapshots to it that has the other.
+        for character in "?&":
+            if character in str(folder.absolute()):
+                raise OSError(errno.EINVAL, f"a data folder's path may have no '{character}'", str(folder))
         folder.mkdir(parents=True, exist_ok=True)
         self._file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o640)
         try:

@@ -19,7 +19,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,11 +119,12 @@ class Segment:
 class Journal:
     """The folder of segments."""
 
-    def __init__(self, folder: Path, *, fsync: bool) -> None:
-        """Use `folder`, made when missing."""
+    def __init__(self, folder: Path, *, fsync: bool, highest_used: Callable[[], int] = lambda: 0) -> None:
+        """Use `folder`, made when missing. `highest_used` is asked where no counter tells the last number given out."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._fsync = fsync
+        self._highest_used = highest_used
         self._next = max((int(path.stem) for path in self.leftover()), default=0) + 1
         self._counter_file = folder / "next"
         aside = max((int(path.stem) for path in self.damaged()), default=0)
@@ -132,7 +133,7 @@ class Journal:
     def _counted(self) -> int:
         """The number that was written down; a power loss may have left anything in the file."""
         text = self._counter_file.read_bytes() if self._counter_file.exists() else b""
-        return int(text) if text.isdigit() else 1
+        return int(text) if text.isdigit() else self._highest_used() + 1
 
     def damaged(self) -> list[Path]:
         """Segments that were set aside because of damage; they stay until somebody removes them."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 import chdb
 
+from swarmscope.schema.log_tables import LOGS
+from swarmscope.schema.tables import SAMPLES
 from swarmscope.store.embedded.folder_lock import FolderLock
 
 _MARK = ".backup"
@@ -16,8 +20,15 @@ class SnapshotError(Exception):
     """The snapshot cannot be restored; the message says why."""
 
 
-def restore_snapshot(snapshot: Path, folder: Path) -> int:
-    """Make the data folder `folder` from `snapshot`, a folder that the snapshot endpoint wrote; the number of samples.
+class Restored(NamedTuple):
+    """What a snapshot held."""
+
+    samples: int
+    lines: int
+
+
+def restore_snapshot(snapshot: Path, folder: Path) -> Restored:
+    """Make the data folder `folder` from `snapshot`, a folder that the snapshot endpoint wrote.
 
     Raises SnapshotError where `folder` holds data, or `snapshot` is none or is damaged (nothing is left behind then),
     and FolderInUseError.
@@ -28,7 +39,7 @@ def restore_snapshot(snapshot: Path, folder: Path) -> int:
     lock = FolderLock(folder)
     try:
         database = folder / "clickhouse"
-        if database.exists() or any(folder.glob("journal/*")):
+        if database.exists() or any(folder.glob("journal*/*")):
             raise SnapshotError(f"{folder} holds data already; restore into an empty folder")
         try:
             return _restore(snapshot, database)
@@ -39,11 +50,15 @@ def restore_snapshot(snapshot: Path, folder: Path) -> int:
         lock.release()
 
 
-def _restore(snapshot: Path, database: Path) -> int:
-    connection = chdb.connect(f"{database}?backups.allowed_path={snapshot.parent}")
+def _restore(snapshot: Path, database: Path) -> Restored:
+    connection = chdb.connect(f"{database}?backups.allowed_path={quote(str(snapshot.parent))}")
     try:
         source = str(snapshot).replace("\\", "\\\\").replace("'", "\\'")
         connection.query(f"RESTORE DATABASE default FROM File('{source}')")
-        return int(connection.query("SELECT count() FROM samples", "CSV").bytes())
+        # A snapshot of a version without logs has no table of them.
+        has_logs = connection.query(f"EXISTS TABLE {LOGS.name}", "CSV").bytes().strip() == b"1"
+        tables = (SAMPLES.name, LOGS.name) if has_logs else (SAMPLES.name,)
+        counts = [int(connection.query(f"SELECT count() FROM {table}", "CSV").bytes()) for table in tables]
+        return Restored(counts[0], counts[1] if has_logs else 0)
     finally:
         connection.close()

@@ -193,7 +193,8 @@ class EmbeddedStore:
 
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Bring everything acknowledged so far into parts; whether that was done in time."""
-        return self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
+        are_samples_in = self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
+        return self.logs.flush(timeout_s) and are_samples_in
 
     def forget_cache(self) -> None:
         """Read everything from parts again: they were changed."""
@@ -204,6 +205,7 @@ class EmbeddedStore:
         if self._closed:
             return
         self._closed = True
+        self.engine.stop_administration()
         self._upkeep.close()
         self.sink.close()
         self.logs.close(timeout_s)

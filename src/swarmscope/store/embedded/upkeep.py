@@ -129,4 +129,4 @@ def forget_series(refs: NDArray[np.int64], engine: Engine, catalogue: Catalogue,
     with sink.series_lock:
         catalogue.drop(refs)
     for part in np.array_split(refs, len(refs) // _REFS_PER_STATEMENT + 1):
-        engine.execute(f"DELETE FROM {SERIES.name} WHERE ref IN ({', '.join(map(str, part.tolist()))})")
+        engine.administer(f"DELETE FROM {SERIES.name} WHERE ref IN ({', '.join(map(str, part.tolist()))})")

@@ -194,3 +194,17 @@ def test_killed_while_writing(open_logs, folder):
     acknowledged = {f"line {k}" for k in range(done)}
     # One batch may be in that was not answered any more.
     assert acknowledged <= set(lines) <= acknowledged | {f"line {k}" for k in range(done, done + 50)}
+
+
+def test_a_lost_counter_of_segments_hides_no_line(open_logs, folder):
+    store = open_logs()
+    store.log_sink.write_logs(log_batch(ENTRIES))
+    store.close()
+    # What a power loss may leave of a file that was just written.
+    (folder / "journal-logs" / "next").write_bytes(b"")
+    store = open_logs()
+    later = [entry(A, T_NS + 50 * DAY_NS, "later")]
+    store.log_sink.write_logs(log_batch(later))
+    assert scanned(store) == in_order(ENTRIES + later)
+    assert store.logs.flush()
+    assert scanned(store) == in_order(ENTRIES + later)

@@ -59,7 +59,7 @@ class LogAdministration:
     def clean_tombstones(self) -> None:
         """Rewrite parts without the rows that were deleted."""
         for table in TIMED_LOG_TABLES:
-            self._store.engine.execute(f"ALTER TABLE {table.name} APPLY DELETED MASK SETTINGS mutations_sync = 1")
+            self._store.engine.administer(f"ALTER TABLE {table.name} APPLY DELETED MASK SETTINGS mutations_sync = 1")
 
     def _flush(self) -> None:
         if not self._store.flush(_FLUSH_TIMEOUT_S):
@@ -80,19 +80,19 @@ class LogAdministration:
     def _delete(self, streams: str, condition: str, range_ns: tuple[int, int]) -> None:
         """Delete lines, and count again in the buckets that had some."""
         store = self._store
+        store.engine.administer(f"DELETE FROM {LOGS.name} WHERE {streams} AND {condition}")
         with store.sink.stream_lock:
-            store.engine.execute(f"DELETE FROM {LOGS.name} WHERE {streams} AND {condition}")
-            # What was deleted may be sent again.
+            # What was deleted may be sent again. A copy that came meanwhile counts as sent before the deletion.
             store.sink.forget_recent()
         lowest = (range_ns[0] - 1) // COUNT_GRAIN_NS * COUNT_GRAIN_NS
         highest = -(-range_ns[1] // COUNT_GRAIN_NS) * COUNT_GRAIN_NS
         # Lines that are still in memory are counted when they are flushed, under their segment.
         until = store.memory.snapshot().first_segment
-        store.engine.execute(
+        store.engine.administer(
             f"DELETE FROM {LOG_COUNTS.name} WHERE {streams} AND bucket > {lowest} AND bucket <= {highest} "
             f"AND segment < {until}"
         )
-        store.engine.execute(
+        store.engine.administer(
             f"INSERT INTO {LOG_COUNTS.name} (stream, bucket, level, lines, bytes, segment) "
             f"SELECT stream, intDiv(ts + {COUNT_GRAIN_NS - 1}, {COUNT_GRAIN_NS}) * {COUNT_GRAIN_NS} AS bucket, level, "
             f"count(), sum(length(line)), 0 FROM {LOGS.name} WHERE {streams} AND ts > {lowest} AND ts <= {highest} "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from swarmscope.model.contracts import Clock
-from swarmscope.schema.log_tables import LOG_SHAPES, LOG_STREAMS
+from swarmscope.schema.log_tables import LOG_COUNTS, LOG_SHAPES, LOG_STREAMS, LOGS
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.engine import Engine
@@ -47,7 +47,7 @@ class LogStore:
         self.engine = engine
         self.catalogue = Catalogue(max_label_cells=settings.max_label_cells)
         self.shapes = ShapeTable()
-        self._journal = Journal(folder, fsync=fsync)
+        self._journal = Journal(folder, fsync=fsync, highest_used=self._highest_segment)
         recent = RecentLines()
         writer = LogPartWriter(engine)
         self._load(writer, recent)
@@ -72,6 +72,12 @@ class LogStore:
         if shapes is not None:
             self.shapes.load(shapes)
         replay.finish(self.catalogue, self.shapes, writer, recent)
+
+    def _highest_segment(self) -> int:
+        """Of the lines that are stored: a snapshot has them, but not the journal's counter."""
+        tables = f"SELECT segment FROM {LOGS.name} UNION ALL SELECT segment FROM {LOG_COUNTS.name}"
+        columns = self.engine.columns(f"SELECT max(segment) AS highest FROM ({tables})")
+        return int(columns["highest"][0]) if columns else 0
 
     def _new_generation(self) -> LogGeneration:
         commit = self._settings.commit
