@@ -161,7 +161,8 @@ def streams_json(result: LogsResult, *, categorised: bool = False) -> bytes:
     """
     if len(result) == 0:
         return b"[]"
-    labels = [_json(each.stream if categorised else {**each.stream, **each.metadata, **each.parsed}) for each in result.streams]
+    sets = [each.stream if categorised else {**each.stream, **each.metadata, **each.parsed} for each in result.streams]
+    labels = [_json(each) for each in sets]
     distinct = sorted(set(labels))
     number = {text: at for at, text in enumerate(distinct)}
     stream_of_group = np.array([number[text] for text in labels], np.int64)
