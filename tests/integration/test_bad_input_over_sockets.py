@@ -207,7 +207,8 @@ def test_bad_bodies_beside_a_good_sender(server: SwarmscopeServer) -> None:
     check(server, ledger, set())
 
 
-REQUEST_LINE = b"POST /prometheus/api/v1/write HTTP/1.1\r\nhost: x\r\n"
+# Another host's name would be refused at once.
+REQUEST_LINE = b"POST /prometheus/api/v1/write HTTP/1.1\r\nhost: localhost\r\n"
 BROKEN_REQUESTS = (
     b"",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
@@ -250,16 +251,22 @@ def test_broken_requests(server: SwarmscopeServer) -> None:
 
 def test_slow_senders_do_not_keep_others_out(server: SwarmscopeServer) -> None:
     head = REQUEST_LINE + b"content-type: application/x-protobuf\r\ncontent-length: 1000\r\n\r\n"
-    slow = [socket.create_connection(("127.0.0.1", port)) for port in (server.port, server.otlp_http_port) * 100]
+    heads = {server.port: head, server.otlp_http_port: head.replace(b"/prometheus/api/v1/write", b"/v1/metrics")}
+    slow = []
     try:
-        for connection in slow:
-            connection.sendall(head)
+        for port in list(heads) * 100:
+            slow.append(socket.create_connection(("127.0.0.1", port), timeout=60))
+            slow[-1].sendall(heads[port])
         for byte in range(3):
             for connection in slow:
                 connection.sendall(bytes([byte]))
             remote_write(server, write_request([({"__name__": "beside_the_slow"}, [(damaged.T_MS + byte, 1.0)])]))
         # Others were served while the slow ones were still being waited for: none of them has been answered.
         assert select.select(slow, [], [], 0)[0] == []
+        # They are read all the same: each gets its answer (zeros are no message) once its body is whole.
+        for connection in slow:
+            connection.sendall(bytes(997))
+            assert connection.recv(15) == b"HTTP/1.1 400 Ba"
     finally:
         for connection in slow:
             connection.close()
