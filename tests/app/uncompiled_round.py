@@ -240,7 +240,7 @@ def main(data: str, address: str) -> None:
     before = set(compiled())
     store = open_store(settings, SystemClock())
     workers = WorkerPool("test", 4)
-    path = WritePath(settings, store.sink, store.catalogue)
+    path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
     routes = open_routes(settings, path, store, workers)
     parts = make_api_parts(settings, store, SystemClock(), workers, TargetPages(lambda: None, []))
     routes += loki_routes(make_loki_parts(settings, store, parts))

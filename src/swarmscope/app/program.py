@@ -92,7 +92,7 @@ class Program:
         administrators = WorkerPool("admin", 1)
         stack.callback(administrators.close)
 
-        path = WritePath(settings, store.sink, store.catalogue)
+        path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
         room = make_decode_room(settings)
         otlp = make_otlp(settings, path, store.index, clock, room)
         stack.enter_context(metrics.refreshed_by(lambda: metrics.OTLP_RUNNING_TOTALS.set(otlp.n_running_totals)))
@@ -135,4 +135,6 @@ class Program:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
+            # Impatient senders signal to the last: without a handler that would end the process with another exit code.
+            stack.callback(signal.signal, number, signal.SIG_IGN)
             stack.callback(loop.remove_signal_handler, number)

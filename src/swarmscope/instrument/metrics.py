@@ -47,6 +47,11 @@ REFUSED_SAMPLES = _counter("swarmscope_refused_samples_total", "Samples refused.
 LIMITED_SAMPLES = _counter(
     "swarmscope_limited_samples_total", "Samples refused, by the limit that refused them.", ("limit",)
 )
+LIMITED_METADATA = _counter(
+    "swarmscope_limited_metadata_total",
+    "Type, unit and help of metric families dropped, by the limit that they were over.",
+    ("limit",),
+)
 INGEST_BATCHES = _counter(
     "swarmscope_ingest_batches_total",
     "Batches that reached the write path, by what became of them (ok, partial, refused, failed).",

@@ -56,6 +56,16 @@ class SeriesLimits(Section):
     max_label_names: CountOrOff = Field(default=64, description="Labels of one series, its name included; 0: no limit.")
     max_label_name_bytes: CountOrOff = Field(default=1024, description="Length of a label name; 0: no limit.")
     max_label_value_bytes: CountOrOff = Field(default=4096, description="Length of a label value; 0: no limit.")
+    max_metadata_families: CountOrOff = Field(
+        default=100_000,
+        description="Metric families whose type, unit and help one tenant may tell, each other text of them counted "
+        "too; what is more is dropped, its samples are kept. 0: no limit.",
+    )
+    max_metadata_bytes: CountOrOff = Field(
+        default=4096,
+        description="A family's name, type, unit and help together; the help of longer ones is dropped, their samples "
+        "are kept. 0: no limit.",
+    )
 
 
 class TenantLimits(Section):
@@ -66,6 +76,8 @@ class TenantLimits(Section):
     max_label_names: CountOrOff | None = Field(default=None, description="See `limits.max_label_names`.")
     max_label_name_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_name_bytes`.")
     max_label_value_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_label_value_bytes`.")
+    max_metadata_families: CountOrOff | None = Field(default=None, description="See `limits.max_metadata_families`.")
+    max_metadata_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_metadata_bytes`.")
     logs: TenantLogLimits = TenantLogLimits()
 
 
@@ -99,7 +111,7 @@ class LimitSettings(SeriesLimits):
     tenants: dict[str, TenantLimits] = Field(default_factory=dict, description="Tenant name → its own limits.")
 
     def for_tenant(self, tenant: str) -> SeriesLimits:
-        """The series limits that hold for `tenant`."""
+        """The limits of series and metadata that hold for `tenant`."""
         values = {name: getattr(self, name) for name in SeriesLimits.model_fields}
         own = self.tenants.get(tenant)
         if own is not None:

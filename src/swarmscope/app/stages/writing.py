@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import lru_cache
 
 from swarmscope.app.settings import Settings
@@ -10,6 +11,8 @@ from swarmscope.ingest.counted_logs import CountedLogSink
 from swarmscope.ingest.levels import LevellingSink
 from swarmscope.ingest.limited import LimitedSink
 from swarmscope.ingest.limited_logs import LimitedLogSink
+from swarmscope.ingest.limited_metadata import LimitedMetadataSink, MetadataLimits
+from swarmscope.ingest.limited_metadata import Stored as StoredMetadata
 from swarmscope.ingest.log_limits import LogLimits, StreamCounts
 from swarmscope.ingest.log_rates import ByteRates
 from swarmscope.ingest.redacting import RedactingLogSink
@@ -19,20 +22,27 @@ from swarmscope.model.contracts import Clock, LogSink, Sink
 
 # A forged tenant name costs one entry; more of them than this push each other out.
 _REMEMBERED_TENANTS = 10_000
+_METADATA_LIMITS = tuple(field.name for field in fields(MetadataLimits))
 
 
 class WritePath:
-    """limits → commit; the way in for each protocol is counted under its name."""
+    """limits of series → limits of metadata → commit; the way in for each protocol is counted under its name."""
 
-    def __init__(self, settings: Settings, commit: Sink, counts: SeriesCounts) -> None:
+    def __init__(self, settings: Settings, commit: Sink, counts: SeriesCounts, stored_metadata: StoredMetadata) -> None:
         limits = settings.limits
 
         @lru_cache(_REMEMBERED_TENANTS)
-        def limits_for(tenant: str) -> SeriesLimits:
+        def limits_for(tenant: str) -> tuple[SeriesLimits, MetadataLimits]:
             own = limits.for_tenant(tenant).model_dump()
-            return SeriesLimits(**own, max_total_series=limits.max_total_series)
+            of_metadata = MetadataLimits(**{name: own.pop(name) for name in _METADATA_LIMITS})
+            return SeriesLimits(**own, max_total_series=limits.max_total_series), of_metadata
 
-        self._first: Sink = LimitedSink(commit, counts, limits_for, max_samples_in_flight=limits.max_samples_in_flight)
+        self._first: Sink = LimitedSink(
+            LimitedMetadataSink(commit, stored_metadata, lambda tenant: limits_for(tenant)[1]),
+            counts,
+            lambda tenant: limits_for(tenant)[0],
+            max_samples_in_flight=limits.max_samples_in_flight,
+        )
 
     def entry(self, protocol: str) -> Sink:
         """Where batches of one protocol go in."""
