@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from swarmscope.store.catalogue.siphash import bytes_equal, bytes_less, siphash_bytes
+from swarmscope.model.byte_ranges import bytes_equal, bytes_less
+from swarmscope.store.catalogue.siphash import siphash_bytes
 from swarmscope.store.catalogue.symbols import address_of
 
 ZERO = np.uint64(0)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import Int, address_of, fold_multiply, load_u8, load_u64
@@ -47,20 +48,6 @@ def _hash_of(base: Int, at: Int, size: Int, seed: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def _same_bytes(left: Int, left_at: Int, right: Int, right_at: Int, size: Int) -> bool:
-    k = np.int64(0)
-    while k + 8 <= size:
-        if load_u64(left, left_at + k) != load_u64(right, right_at + k):
-            return False
-        k += 8
-    while k < size:
-        if load_u8(left, left_at + k) != load_u8(right, right_at + k):
-            return False
-        k += 1
-    return True
-
-
-@njit(nogil=True, cache=True)
 def _more_slots(hashes: NDArray[np.uint64], n: Int, size: Int) -> NDArray[np.int32]:
     slots = np.full(size, np.int32(ABSENT))
     for code in range(n):
@@ -94,7 +81,7 @@ def _distinct(
         code = slots[slot]
         while code >= 0:
             other = first[code]
-            if hashes[code] == hashed and length[other] == size and _same_bytes(base, start[other], base, at, size):
+            if hashes[code] == hashed and length[other] == size and bytes_equal(base + start[other], base + at, size):
                 break
             slot = (slot + 1) & (len(slots) - 1)
             code = slots[slot]
@@ -123,7 +110,7 @@ def _slot_of(texts: _Texts, base: Int, at: Int, size: Int, hashed: np.uint64) ->
         if code < 0:
             return slot
         same = texts.hashes[code] == hashed and texts.length[code] == size
-        if same and _same_bytes(own, texts.start[code], base, at, size):
+        if same and bytes_equal(own + texts.start[code], base + at, size):
             return slot
         slot = (slot + 1) & last
 

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_ranges import bytes_less
 from swarmscope.store.catalogue.keys import find_key, put_key
-from swarmscope.store.catalogue.siphash import bytes_less, siphash_pairs
+from swarmscope.store.catalogue.siphash import siphash_pairs
 from swarmscope.store.catalogue.symbols import SymbolTables
 from swarmscope.store.catalogue.tables import (
     ACTIVE,

@@ -1,4 +1,4 @@
-"""SipHash-1-3 over raw memory, and the unaligned loads it needs, for Numba kernels.
+"""SipHash-1-3 over raw memory, for Numba kernels.
 
 A keyed hash, so that senders cannot choose labels that collide. Source: Aumasson and Bernstein, "SipHash: a fast
 short-input PRF" (2012), with one compression and three finalisation rounds. Inputs are addresses, not arrays, so
@@ -7,42 +7,16 @@ that writable and read-only buffers compile to the same machine code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from swarmscope.model.raw_memory import load_u8, load_u64
 
 _V0 = np.uint64(0x736F6D6570736575)
 _V1 = np.uint64(0x646F72616E646F6D)
 _V2 = np.uint64(0x6C7967656E657261)
 _V3 = np.uint64(0x7465646279746573)
-
-
-def _load_u64(typing_context: Any, address: Any) -> tuple[Any, Callable[..., Any]]:
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.load(pointer, align=1)
-
-    return types.uint64(types.int64), generate
-
-
-def _load_u8(typing_context: Any, address: Any) -> tuple[Any, Callable[..., Any]]:
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-        return builder.zext(builder.load(pointer, align=1), ir.IntType(64))
-
-    return types.uint64(types.int64), generate
-
-
-# The 8 bytes at an address as a little-endian number, at any alignment, and the byte at an address.
-load_u64 = cast("Callable[[int], np.uint64]", intrinsic(_load_u64))
-load_u8 = cast("Callable[[int], np.uint64]", intrinsic(_load_u8))
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -82,13 +56,13 @@ def siphash_bytes(address: int, length: int, key0: np.uint64, key1: np.uint64) -
     v0, v1, v2, v3 = key0 ^ _V0, key1 ^ _V1, key0 ^ _V2, key1 ^ _V3
     n_words = length >> 3
     for word_index in range(n_words):
-        word = load_u64(address + 8 * word_index)
+        word = load_u64(address, 8 * word_index)
         v3 = v3 ^ word
         v0, v1, v2, v3 = _round(v0, v1, v2, v3)
         v0 = v0 ^ word
     last = np.uint64(length & 255) << np.uint64(56)
     for index in range(8 * n_words, length):
-        last |= load_u8(address + index) << np.uint64(8 * (index & 7))
+        last |= load_u8(address, index) << np.uint64(8 * (index & 7))
     v3 = v3 ^ last
     v0, v1, v2, v3 = _round(v0, v1, v2, v3)
     v0 = v0 ^ last
@@ -112,28 +86,3 @@ def siphash_pairs(
     v0, v1, v2, v3 = _round(v0, v1, v2, v3)
     v0 = v0 ^ last
     return _finished(v0, v1, v2, v3)
-
-
-@njit(nogil=True, cache=True)
-def bytes_equal(left: int, right: int, length: int) -> bool:
-    """Whether the `length` bytes at two addresses are the same."""
-    index = 0
-    while index + 8 <= length:
-        if load_u64(left + index) != load_u64(right + index):
-            return False
-        index += 8
-    while index < length:
-        if load_u8(left + index) != load_u8(right + index):
-            return False
-        index += 1
-    return True
-
-
-@njit(nogil=True, cache=True)
-def bytes_less(left: int, left_length: int, right: int, right_length: int) -> bool:
-    """Whether the bytes at `left` sort before those at `right` (bytewise, which is code point order in UTF-8)."""
-    for index in range(min(left_length, right_length)):
-        a, b = load_u8(left + index), load_u8(right + index)
-        if a != b:
-            return bool(a < b)
-    return left_length < right_length

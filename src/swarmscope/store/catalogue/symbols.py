@@ -12,9 +12,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.labels import Utf8Column
+from swarmscope.model.raw_memory import load_u8
 from swarmscope.model.series import ABSENT
-from swarmscope.store.catalogue.siphash import bytes_equal, load_u8, siphash_bytes
+from swarmscope.store.catalogue.siphash import siphash_bytes
 
 # Decoded texts kept as Python strings; beyond it the cache starts anew, so that it stays below some 50 MB.
 _MAX_CACHED_TEXTS = 300_000
@@ -117,7 +119,7 @@ def intern_texts(tables: SymbolTables, texts: TextGroups, codes: NDArray[np.int3
                 found = counts[0]
                 start = starts[found]
                 for byte in range(length):
-                    pool_bytes[start + byte] = load_u8(address + byte)
+                    pool_bytes[start + byte] = load_u8(address, byte)
                 starts[found + 1] = start + length
                 slots[slot] = (tag << np.uint64(32)) | np.uint64(found + 1)
                 counts[0] = found + 1

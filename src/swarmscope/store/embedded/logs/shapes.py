@@ -11,9 +11,10 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.labels import LabelSets
 from swarmscope.model.logs import LENGTH_BYTES
-from swarmscope.model.raw_memory import Int, address_of, copy_bytes, load_u8, load_u32, load_u64
+from swarmscope.model.raw_memory import Int, address_of, copy_bytes, load_u32
 from swarmscope.store.embedded.logs.hashing import hash_bytes, mix
 
 Item = TypeVar("Item", bound=np.generic)
@@ -172,20 +173,6 @@ def _unpacked(packed: bytes) -> list[str]:
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _same_bytes(left: Int, right: Int, length: Int) -> bool:
-    at = 0
-    while at + 8 <= length:
-        if load_u64(left, at) != load_u64(right, at):
-            return False
-        at += 8
-    while at < length:
-        if load_u8(left, at) != load_u8(right, at):
-            return False
-        at += 1
-    return True
-
-
-@njit(nogil=True, cache=True, inline="always")
 def _hash_names(names: _Names, base: Int, row: Int, seed: Int) -> Int:
     state = seed
     for entry in range(names.offsets[row], names.offsets[row + 1]):
@@ -201,7 +188,7 @@ def _is_shape(names: _Names, base: Int, row: Int, tables: _Tables, shape: Int) -
         length = names.length[entry]
         if at >= end or np.int64(load_u32(pool, at)) != length:
             return False
-        if not _same_bytes(pool + at + LENGTH_BYTES, base + names.start[entry], length):
+        if not bytes_equal(pool + at + LENGTH_BYTES, base + names.start[entry], length):
             return False
         at += LENGTH_BYTES + length
     return bool(at == end)
