@@ -36,10 +36,6 @@ class LogMemory:
         """The generation that commits go to."""
         return self._generations[-1]
 
-    def unflushed_lines(self) -> int:
-        """How many acknowledged lines wait for their part."""
-        return sum(len(generation.lines) for generation in self._generations)
-
     def unflushed_bytes(self) -> int:
         """How many bytes of lines and metadata those are."""
         return sum(generation.lines.n_bytes for generation in self._generations)
