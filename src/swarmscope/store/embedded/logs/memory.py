@@ -37,7 +37,7 @@ class LogMemory:
         return self._generations[-1]
 
     def unflushed_bytes(self) -> int:
-        """How many bytes of lines and metadata those are."""
+        """How many acknowledged bytes of lines and metadata wait for their part."""
         return sum(generation.lines.n_bytes for generation in self._generations)
 
     def seal(self, successor: LogGeneration) -> LogGeneration:
