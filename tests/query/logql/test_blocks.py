@@ -51,9 +51,10 @@ def test_labels_of_all_kinds() -> None:
     assert _texts(block.label("nobody")) == [None, None, None]
 
 
-def test_metadata_wins_over_the_stream_and_made_labels_over_both() -> None:
+def test_metadata_makes_way_for_the_stream_and_made_labels_win_over_both() -> None:
     block = _block()
-    assert _texts(block.label("zone")) == [None, "eu", "z"]
+    assert _texts(block.label("zone")) == [None, "eu", "eu"]
+    assert _texts(block.label("zone_extracted")) == [None, None, "z"]
     made = Utf8Column.from_strings(["x", "", "y"])
     block.set_label("zone", Utf8Column(made.buffer, made.start, np.array([1, -1, 1])))
     assert _texts(block.label("zone")) == ["x", "eu", "y"]

@@ -27,6 +27,7 @@ SEVERITY_NUMBER = "severity_number"
 OBSERVED_TIMESTAMP = "observed_timestamp"
 TRACE_ID, SPAN_ID = "trace_id", "span_id"
 TYPED_METADATA = (DETECTED_LEVEL, SEVERITY_NUMBER, OBSERVED_TIMESTAMP, TRACE_ID, SPAN_ID)
+EXTRACTED = "_extracted"  # what Loki adds to a name that is taken
 ERROR, ERROR_DETAILS = "__error__", "__error_details__"
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_:]")
 _LEVEL_TEXTS = tuple(level.name.lower() for level in Level)
@@ -156,7 +157,7 @@ class LineBlock:
         """The metadata's value [n] as far as it was not dropped; None where no line of the batch has it."""
         if name not in self._metadata:
             column = self._typed(name) if name in TYPED_METADATA else None
-            packed = self._packed(name)
+            packed = self._beside_labels(name)
             if column is not None and packed is not None:
                 column = coalesced(column, packed)
             column = column if column is not None else packed
@@ -164,6 +165,18 @@ class LineBlock:
                 return None
             self._metadata[name] = without(column, self._dropped.get(name))
         return self._metadata[name]
+
+    def _beside_labels(self, name: str) -> Utf8Column | None:
+        """As `_packed`; metadata with the name of one of its stream's labels goes under Loki's suffix instead."""
+        column = self._packed(name)
+        if column is not None and name in self.streams.names:
+            column = without(column, self.streams.column(name).take(self.stream).length >= 0)
+        base = name.removesuffix(EXTRACTED)
+        renamed = self._packed(base) if base != name and base in self.streams.names else None
+        if renamed is None:
+            return column
+        renamed = without(renamed, self.streams.column(base).take(self.stream).length < 0)
+        return renamed if column is None else coalesced(column, renamed)
 
     def _packed(self, name: str) -> Utf8Column | None:
         if not len(self.source.shape):
@@ -199,6 +212,7 @@ class LineBlock:
         typed = [name for name in TYPED_METADATA if self._typed(name) is not None]
         shapes = np.unique(self.source.shape[self.rows]).tolist() if len(self.source.shape) else []
         packed = {name for shape in shapes for name in self.shapes.names(shape)}
+        packed |= {name + EXTRACTED for name in packed & self.streams.names}
         return [name for name in (*typed, *sorted(packed - set(typed))) if not self._is_gone(name)]
 
     def _is_gone(self, name: str) -> bool:
