@@ -22,7 +22,7 @@ SEED = 21
 # So short that kills hit appends, inserts and removals of segments; one so long that only the journal is left.
 FLUSH_AFTER = ("200ms", "500ms", "1s", "1h")
 # A check asks for every stream at once.
-SETTINGS = {"LOG__LEVEL": "warning", "QUERY__MAX_SERIES": "100000"}
+SETTINGS = {"LOG__LEVEL": "warning", "QUERY__MAX_LOG_SERIES": "100000"}
 HOUR_NS = 3_600_000_000_000
 
 
