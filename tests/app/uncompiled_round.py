@@ -214,7 +214,14 @@ def read_logs(client: TestClient) -> None:
 
 async def scrape_once(settings: Settings, path: WritePath, store, workers: WorkerPool, address: str) -> None:
     job = {"job_name": "j", "scrape_interval": "250ms", "static_configs": [{"targets": [address]}]}
-    scraper = make_scraper(load_scrape_config({"scrape_configs": [job]}), path, store.index, SystemClock(), workers)
+    scraper = make_scraper(
+        load_scrape_config({"scrape_configs": [job]}),
+        path,
+        store.index,
+        SystemClock(),
+        workers,
+        make_decode_room(settings),
+    )
     async with scraping(scraper):
         while not any(target.health == "up" for target in scraper.targets().active):
             await asyncio.sleep(0.05)

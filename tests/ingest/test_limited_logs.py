@@ -174,3 +174,15 @@ def test_the_rate_is_held_over_ten_seconds():
     # What never fits passes once nothing is owed.
     clock.ns += 10_000_000_000
     assert sink.write_logs(make_logs(["c" * 500])).lines == 1
+
+
+def test_a_clock_that_is_set_back_lets_nobody_wait_for_it_to_catch_up():
+    clock = _Clock(10**18)
+    rates = ByteRates(clock)
+    while not (wait_s := rates.take("a", 1000, 1000)):
+        pass
+    assert wait_s <= 1.0
+    clock.ns -= 3600 * 10**9
+    assert rates.take("a", 1000, 1000) == wait_s
+    clock.ns += int(wait_s * 10**9)
+    assert rates.take("a", 1000, 1000) == 0.0

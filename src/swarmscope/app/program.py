@@ -102,7 +102,7 @@ class Program:
         otlp_routes = make_otlp_http(signals, writers)
         write_routes = make_remote_write(settings, path, store.index, writers, room)
         push_routes = make_loki_push(settings, log_path, store.log_index, writers, room)
-        scraper = make_scraper(self._jobs, path, store.index, clock, writers)
+        scraper = make_scraper(self._jobs, path, store.index, clock, writers, room)
 
         targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)

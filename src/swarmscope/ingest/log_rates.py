@@ -32,6 +32,8 @@ class ByteRates:
             owed, since_ns = self._debts.get(tenant, (0.0, now_ns))
             owed = max(owed - max(now_ns - since_ns, 0) * bytes_per_second / _NS_PER_S, 0.0)
             if owed and owed + n_bytes > capacity:
+                if now_ns < since_ns:  # the clock was set back: what is owed is paid from now on, not from then
+                    self._debts[tenant] = (owed, now_ns)
                 return min(owed, owed + n_bytes - capacity) / bytes_per_second
             if len(self._debts) >= _REMEMBERED_TENANTS:
                 self._forget(now_ns)

@@ -77,11 +77,11 @@ def job_for(address, **settings):
 
 
 @asynccontextmanager
-async def scraping(config, sink=None):
+async def scraping(config, sink=None, clock=None, room=None):
     """A running supervisor and its sink."""
     sink = sink or RecordingSink()
     with ThreadPoolExecutor(2) as workers:
-        supervisor = ScrapeSupervisor(load_scrape_config(config), sink, sink.index, WallClock(), workers)
+        supervisor = ScrapeSupervisor(load_scrape_config(config), sink, sink.index, clock or WallClock(), workers, room)
         await supervisor.start()
         try:
             yield supervisor, sink

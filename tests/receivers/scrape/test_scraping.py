@@ -11,7 +11,8 @@ from swarmscope import __version__
 from swarmscope.model.contracts import Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.receivers.scrape import load_scrape_config, warm_up
-from tests.receivers.scrape.fakes import RecordingSink, is_stale
+from swarmscope.receivers.wire.decode_room import DecodeRoom
+from tests.receivers.scrape.fakes import RecordingSink, WallClock, is_stale
 from tests.receivers.scrape.served_target import Target, job_for, scraping, serving, until
 
 FIVE = b'# HELP a_total Some\n# TYPE a_total counter\na_total{x="1"} 5\na_total{x="2",job="own"} 6\nb 7\nb2 8\nb3 9\n'
@@ -335,4 +336,44 @@ def test_store_that_is_down_shows_in_the_target():
             assert sink.metadata == {"up_time": ["gauge", "", ""]}
 
     with serving(Target(b"# TYPE up_time gauge\nup_time 1\n")) as address:
+        run(scene(address))
+
+
+@pytest.mark.parametrize("ahead_s", [-3600, 86_400])
+def test_a_clock_that_jumps_stops_no_scrape(ahead_s):
+    clock = WallClock()
+
+    async def scene(address):
+        async with scraping(job_for(address), clock=clock) as (_, sink):
+            await until(lambda: len(sink.of("up", job="j")) >= 2)
+            before = sink.of("b", job="j")[-1][0]
+            clock.ahead_ns = ahead_s * 10**9
+            n_before = len(sink.of("b", job="j"))
+            await until(lambda: len(sink.of("b", job="j")) >= n_before + 4, timeout_s=20)
+            after = sink.of("b", job="j")[-1][0]
+            assert abs(after - before - ahead_s * 1000) < 30_000
+
+    with serving(Target(FIVE)) as address:
+        run(scene(address))
+
+
+def test_bodies_share_the_room_for_decoding():
+    room = DecodeRoom(10_000, max_wait_s=0.2)
+
+    async def scene(address):
+        async with scraping(job_for(address), room=room) as (manager, sink):
+            await until(lambda: sink.last("up", job="j") == 1)
+            await until(lambda: room.held_bytes == 0)
+            with room.taken(9_999):
+                await until(lambda: sink.last("up", job="j") == 0)
+                await until(lambda: "limits.max_decode_memory is 10000" in last_error(manager))
+            await until(lambda: sink.last("up", job="j") == 1)
+            # Alone, it is decoded however large it is.
+            room.max_bytes = 1
+            n_scrapes = len(sink.of("up", job="j"))
+            await until(lambda: len(sink.of("up", job="j")) > n_scrapes + 2)
+            assert sink.last("up", job="j") == 1
+        assert room.held_bytes == 0
+
+    with serving(Target(FIVE)) as address:
         run(scene(address))

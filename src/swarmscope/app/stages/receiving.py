@@ -117,10 +117,10 @@ async def serving_grpc(signals: Sequence[OtlpExporter], host: str, port: int, to
 
 
 def make_scraper(
-    jobs: ScrapeSettings, path: WritePath, index: SeriesIndex, clock: Clock, workers: WorkerPool
+    jobs: ScrapeSettings, path: WritePath, index: SeriesIndex, clock: Clock, workers: WorkerPool, room: DecodeRoom
 ) -> ScrapeSupervisor:
     """The scraper, not yet started."""
-    return ScrapeSupervisor(jobs, path.entry("scrape"), index, clock, workers.executor)
+    return ScrapeSupervisor(jobs, path.entry("scrape"), index, clock, workers.executor, room)
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from swarmscope import __version__
 from swarmscope.receivers.scrape.http_config import HttpClientOptions, TlsConfig
 
 # What a target may send at most where no body_size_limit is set: against endless bodies and gzip bombs.
-MAX_BODY_BYTES = 512 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_REDIRECTS = 10
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TLS_VERSIONS = {

@@ -21,6 +21,7 @@ from swarmscope.receivers.scrape.negotiation import accept_header
 from swarmscope.receivers.scrape.scalars import format_duration_ms
 from swarmscope.receivers.scrape.scrape_work import Fetched, ScrapeOutcome, ScrapeWork
 from swarmscope.receivers.scrape.target import Target
+from swarmscope.receivers.wire.decode_room import DecodeRoom
 
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
@@ -35,6 +36,7 @@ class Surroundings(NamedTuple):
     series_index: SeriesIndex
     clock: Clock
     workers: Executor | None
+    room: DecodeRoom
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class ScrapeLoop:
 
     def __init__(self, job: ScrapeJob, target: Target, client: HttpClient, surroundings: Surroundings) -> None:
         self.target = target
-        self.work = ScrapeWork(job, target, surroundings.sink, surroundings.series_index)
+        self.work = ScrapeWork(job, target, surroundings.sink, surroundings.series_index, surroundings.room)
         self.forced_error = ""
         self.last_tick_ns = 0
         self._job = job
@@ -83,6 +85,9 @@ class ScrapeLoop:
         while True:
             tick_ns = next_tick_ns(clock.now_ns(), interval_ns, self.target.identity % interval_ns)
             while (wait_ns := tick_ns - clock.now_ns()) > 0:
+                if wait_ns > interval_ns:  # the clock was set back: the tick may be hours away
+                    tick_ns -= wait_ns // interval_ns * interval_ns
+                    continue
                 await asyncio.sleep(wait_ns / 1e9)
             self.last_tick_ns = tick_ns
             begun_ns = aligned_ns(clock.now_ns(), tick_ns, interval_ns)

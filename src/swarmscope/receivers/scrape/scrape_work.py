@@ -21,11 +21,15 @@ from swarmscope.receivers.scrape.sample_labels import SampleLimitError
 from swarmscope.receivers.scrape.series_state import BuiltScrape, TargetSeries
 from swarmscope.receivers.scrape.target import Target
 from swarmscope.receivers.scrape.text_decode import decode_text
+from swarmscope.receivers.wire.decode_room import DecodeRoom, Share, batch_bytes
 
 REPORT_NAMES = (
     "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling",
     "scrape_series_added",
 )  # fmt: skip
+# Bytes for each byte of a body: 13 while the shortest lines are scanned (measured), the rest for labels of new series
+# and for metadata.
+_DECODE_FACTOR = 64
 EXTRA_NAMES = ("scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes")
 
 
@@ -49,7 +53,10 @@ class Fetched:
 class ScrapeWork:
     """One target's decoding and writing. Used by one thread at a time."""
 
-    def __init__(self, job: ScrapeJob, target: Target, sink: Sink, index: SeriesIndex) -> None:
+    def __init__(
+        self, job: ScrapeJob, target: Target, sink: Sink, index: SeriesIndex, room: DecodeRoom | None = None
+    ) -> None:
+        self._room = room or DecodeRoom()
         self._job = job
         self._target = target
         self._sink = sink
@@ -58,18 +65,24 @@ class ScrapeWork:
 
     def run(self, fetched: Fetched, ts_ms: int) -> ScrapeOutcome:
         """Store a scrape's samples and report; raises nothing but programming errors."""
+        with self._room.taken() as share:
+            return self._run(fetched, ts_ms, share)
+
+    def _run(self, fetched: Fetched, ts_ms: int, share: Share) -> ScrapeOutcome:
         built: BuiltScrape | None = None
         error, body_bytes = fetched.error, 0
         if fetched.answer is not None:
             try:
                 body = decompress(fetched.answer, self._job.body_size_limit or MAX_BODY_BYTES)
                 body_bytes = len(body)
+                share.resize(_DECODE_FACTOR * body_bytes)
                 built = self.series.build(self._decode(body, fetched.answer.content_type), ts_ms)
             except (FetchError, SwarmscopeError, SampleLimitError) as reason:
                 error = str(reason)
         batch = self.series.report_batch(self._report(fetched, built, body_bytes), ts_ms)
         if built is not None:
             batch = join_batches(built.batch, batch)
+            share.resize(min(share.n_bytes, body_bytes + batch_bytes(batch)))
         try:
             receipt = self._sink.write_metrics(batch)
             self._mark_vanished(built, ts_ms)

@@ -11,6 +11,7 @@ from swarmscope.receivers.scrape.config_model import ScrapeSettings
 from swarmscope.receivers.scrape.endings import Endings
 from swarmscope.receivers.scrape.scrape_loop import Surroundings
 from swarmscope.receivers.scrape.scrape_pool import ScrapePool
+from swarmscope.receivers.wire.decode_room import DecodeRoom
 
 
 class ScrapeSupervisor:
@@ -27,9 +28,11 @@ class ScrapeSupervisor:
         index: SeriesIndex,
         clock: Clock,
         workers: Executor | None = None,
+        room: DecodeRoom | None = None,
     ) -> None:
+        """`room` is shared with other receivers."""
         self._settings = settings
-        self._surroundings = Surroundings(sink, index, clock, workers)
+        self._surroundings = Surroundings(sink, index, clock, workers, room or DecodeRoom())
         self._endings = Endings(self._surroundings)
         self._pools: dict[str, ScrapePool] = {}
 
