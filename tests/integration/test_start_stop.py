@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import time
+from pathlib import Path
+
 import httpx
 import pytest
 
-from tests.integration.processes import Server, SwarmscopeServer, remote_write, write_request
+from tests.integration.processes import STOP_TIMEOUT_S, Server, SwarmscopeServer, remote_write, write_request
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -30,3 +35,32 @@ def test_a_clean_end_keeps_what_was_written(start_swarmscope) -> None:
     remote_write(server, write_request([({"__name__": "started"}, [(1_600_000_005_000, 2.5)])]))
     server.restart()
     assert _newest(server, {})[0]["value"] == [1600000007, "2.5"]
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)], ids=str
+)
+def test_impatience_changes_nothing(start_swarmscope, signals) -> None:
+    server: SwarmscopeServer = start_swarmscope({"RETENTION__METRICS": "infinite", "STORAGE__FLUSH_AFTER": "1h"})
+    remote_write(server, write_request([({"__name__": "started"}, [(1_600_000_005_000, 2.5)])]))
+    process, server.process = server.process, None
+    assert process is not None
+    deadline, sent = time.monotonic() + STOP_TIMEOUT_S, 0
+    # Signals to the very last: the end of the interpreter takes a while too.
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signals[sent % len(signals)])
+        sent += 1
+        time.sleep(0.02)
+    try:
+        assert process.wait(1) == 0, server.log_tail()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"no end within {STOP_TIMEOUT_S} s:\n{server.log_tail()}") from None
+    assert sent > 2
+    # All was flushed: nothing is left in the journal to be replayed.
+    assert not list(Path(server.data).glob("journal*/*.journal"))
+    server.start()
+    assert _newest(server, {})[0]["value"] == [1600000007, "2.5"]
+    log = (server.folder / "log").read_text()
+    assert "Traceback" not in log
+    assert " ERROR " not in log
