@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.model.errors import LimitExceededError
+from swarmscope.model.errors import QueryFailedError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import Int, address_of, copy_bytes, get_cell, load_u8, put_cell
 
@@ -90,7 +90,7 @@ ScanKernel = Callable[..., tuple[int, int]]
 def extract(line: Utf8Column, wanted: tuple[str, ...] | None, kernel: ScanKernel, value_bytes: int) -> Extracted:
     """Run a kernel over the lines [n] for the names `wanted`, or (None) for all that there are.
 
-    `value_bytes` is what all values take at most. Raises LimitExceededError where the lines have too many names.
+    `value_bytes` is what all values take at most. Raises QueryFailedError where the lines have too many names.
     """
     names = new_names(wanted or ())
     n_rows = len(line)
@@ -103,9 +103,8 @@ def extract(line: Utf8Column, wanted: tuple[str, ...] | None, kernel: ScanKernel
         if outcome == DONE:
             return Extracted(_to_columns(fields, names, n_rows), failed)
         if outcome == NAMES_FULL:
-            raise LimitExceededError(
-                f"the lines have more than {int(names.counts[0])} different fields; name those that are wanted",
-                limit="query.max_extracted_labels",
+            raise QueryFailedError(
+                f"the lines have more than {int(names.counts[0])} different fields; name those that are wanted"
             )
         fields = _grown(fields)
 

@@ -42,7 +42,7 @@ _MALFORMED = -1
 
 
 def parse_json(line: Utf8Column, wanted: tuple[str, ...] | None, *, flat_strings: bool = False) -> Extracted:
-    """Fields of the lines [n]: the names `wanted`, or (None) all of them. Raises LimitExceededError.
+    """Fields of the lines [n]: the names `wanted`, or (None) all of them. Raises QueryFailedError.
 
     A name that is wanted and not there is a column of absent values. `flat_strings`: strings of the outer object alone.
     """

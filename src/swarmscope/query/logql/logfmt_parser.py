@@ -40,7 +40,7 @@ _MALFORMED = -1
 
 
 def parse_logfmt(line: Utf8Column, wanted: tuple[str, ...] | None, *, strict: bool, keep_empty: bool) -> Extracted:
-    """Fields of the lines [n]: the names `wanted`, or (None) all of them. Raises LimitExceededError.
+    """Fields of the lines [n]: the names `wanted`, or (None) all of them. Raises QueryFailedError.
 
     What is no pair is passed over; `strict` ends the line there and marks it as failed. `keep_empty` keeps keys
     without a value.

@@ -105,7 +105,7 @@ def run_metric_query(reader: LogReader, request: MetricRequest, settings: LogqlS
     evaluated = time.perf_counter()
     frame = _answer_of(value, is_ordered=request.is_instant and is_sorted_by_value(tree), evaluation=evaluation)
     if frame.n_series > settings.max_series:
-        raise LimitExceededError(TOO_MANY_SERIES.format(settings.max_series), limit="query.max_series")
+        raise LimitExceededError(TOO_MANY_SERIES.format(settings.max_series), limit="query.max_log_series")
     kind = ValueType.MATRIX
     if request.is_instant:
         kind = ValueType.VECTOR if isinstance(value, Frame) else ValueType.SCALAR

@@ -103,7 +103,7 @@ class SeriesTable:
         numbers = np.empty(n, np.int64)
         self._count = int(_resolve(self._sets, self._count, rows, numbers))
         if self._max_series is not None and self._count > self._max_series:
-            raise LimitExceededError(self._message, limit="query.max_series")
+            raise LimitExceededError(self._message, limit="query.max_log_series")
         return numbers
 
     def _learn(self, names: Sequence[str]) -> None:

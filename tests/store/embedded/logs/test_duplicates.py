@@ -48,6 +48,26 @@ def test_a_restart_remembers_what_is_in_the_journal(open_logs, folder, tmp_path)
     assert scanned(store) == in_order(ENTRIES)
 
 
+def test_a_clean_end_remembers_what_went_into_parts(open_logs):
+    store = open_logs()
+    store.log_sink.write_logs(log_batch(ENTRIES))
+    assert store.logs.flush()
+    store.close()
+    store = open_logs()
+    store.log_sink.write_logs(log_batch([*ENTRIES, entry(A, T_NS + 99, "new")]))
+    assert scanned(store) == in_order([*ENTRIES, entry(A, T_NS + 99, "new")])
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_a_damaged_memory_of_lines_stops_nothing(open_logs, folder, damage):
+    store = open_logs()
+    store.log_sink.write_logs(log_batch(ENTRIES))
+    store.close()
+    (path,) = folder.rglob("recent_lines")
+    path.write_bytes(path.read_bytes()[:-40] if damage is None else damage)
+    assert scanned(open_logs()) == in_order(ENTRIES)
+
+
 def test_a_failed_commit_may_be_sent_again(store, monkeypatch):
     append = Segment.append
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from swarmscope.store.embedded.logs.replay import LogReplay
 from swarmscope.store.embedded.logs.shapes import ShapeTable
 from swarmscope.store.embedded.logs.upkeep import LogUpkeep
 
+_log = logging.getLogger(__name__)
 _NS_PER_S = 1_000_000_000
+_RECENT_FILE = "recent_lines"
 _FOR_EVER_NS = -(1 << 62)
 
 
@@ -48,7 +51,9 @@ class LogStore:
         self.catalogue = Catalogue(max_label_cells=settings.max_label_cells)
         self.shapes = ShapeTable()
         self._journal = Journal(folder, fsync=fsync, highest_used=self._highest_segment)
-        recent = RecentLines()
+        self._recent, self._recent_file = RecentLines(), folder / _RECENT_FILE
+        recent = self._recent
+        self._load_recent()
         writer = LogPartWriter(engine)
         self._load(writer, recent)
         self.memory = LogMemory(self._new_generation())
@@ -59,6 +64,12 @@ class LogStore:
         self.sink = CommittingLogSink(self.memory, names, commit, clock, self._seal, recent)
         self.reader = EmbeddedLogReader(engine, names, self.memory, self.sink, self._oldest_ns)
         self.upkeep = LogUpkeep(engine, self.catalogue, self.sink, clock, self._oldest_ns)
+
+    def _load_recent(self) -> None:
+        try:
+            self._recent.load(self._recent_file)
+        except (OSError, ValueError) as error:
+            _log.warning("lines that senders repeat from before the start may be stored twice: %s", error)
 
     def _load(self, writer: LogPartWriter, recent: RecentLines) -> None:
         replay = LogReplay(self._journal)
@@ -105,3 +116,8 @@ class LogStore:
         active.segment.close()
         if active.is_empty:
             active.segment.remove()
+        try:
+            # Whoever got no answer before the end sends again to the next process.
+            self._recent.save(self._recent_file)
+        except OSError as error:
+            _log.warning("lines that senders repeat after the start may be stored twice: %s", error)

@@ -7,6 +7,8 @@ that two lines that only read alike both stay.
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numba import njit
@@ -28,6 +30,29 @@ class RecentLines:
         self._max_entries = max_entries
         self._seed = np.uint64(secrets.randbits(64))
         self.forget()
+
+    def save(self, path: Path) -> None:
+        """Write down what is known, for the next process. Raises OSError."""
+        draft = path.with_suffix(".new")
+        with draft.open("wb") as file:
+            np.savez(file, seed=self._seed, older=self._older, newer=self._newer, count=np.int64(self._count))
+        draft.rename(path)
+
+    def load(self, path: Path) -> None:
+        """Know what an earlier process wrote down, if it did. Raises OSError, and ValueError for a damaged file."""
+        if not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                older, newer = held["older"].astype(np.uint64), held["newer"].astype(np.uint64)
+                seed, count = np.uint64(held["seed"]), int(held["count"])
+        except (EOFError, KeyError, BadZipFile) as error:
+            raise ValueError(f"{path.name} is damaged: {error}") from error
+        # A full table, or one whose length is no power of two, would let a look-up go on for ever.
+        for table in (older, newer):
+            if table.ndim != 1 or len(table) & (len(table) - 1) or len(table) == 0 or table.all():
+                raise ValueError(f"{path.name} is damaged: not a table")
+        self._seed, self._older, self._newer, self._count = seed, older, newer, count
 
     def forget(self) -> None:
         """Know of no line."""
