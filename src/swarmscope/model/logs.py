@@ -130,7 +130,8 @@ class LineRequest:
     """What lines are wanted: start_ns <= ts < end_ns.
 
     `needles` are texts of which every wanted line has all (`absent`: none); they are hints: a reader MAY leave out
-    lines that break them, and the caller filters again.
+    lines that break them, and the caller filters again. So are `values`, which a wanted line has all of unless there
+    is a backslash in it, behind which anything may be spelled.
     """
 
     start_ns: int
@@ -139,6 +140,7 @@ class LineRequest:
     needles: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     levels: frozenset[Level] | None = None  # a hint as well
+    values: tuple[str, ...] = ()
 
 
 @njit(nogil=True, cache=True)

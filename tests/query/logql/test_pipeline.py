@@ -1,14 +1,17 @@
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmscope.lang.logql import parse_log_query
 from swarmscope.model.logs import Level, LineColumns
+from swarmscope.model.series import ABSENT, LabelFrame
 from swarmscope.query.logql.demand import Demand
 from swarmscope.query.logql.formats import all_names
 from swarmscope.query.logql.pipeline import Pipeline
+from swarmscope.query.logql.sure_misses import with_values
 from tests.query.logql.lines import block_of, texts
 
 
@@ -58,6 +61,41 @@ def test_texts_that_every_passing_line_has(stages, needles, absent):
     request = compiled(stages).request(1, 2)
     assert (request.start_ns, request.end_ns) == (1, 2)
     assert (request.needles, request.absent) == (needles, absent)
+
+
+class NamesOfMetadata:
+    """A reader that knows which names metadata has."""
+
+    def metadata_names(self):
+        return frozenset({"user.id"})
+
+
+@pytest.mark.parametrize(
+    ("stages", "values"),
+    [
+        ('| json | status="500"', ("500",)),
+        ('|= "x" | pod="p" | logfmt | status="500", method="GET" |= "y"', ("500", "GET")),
+        ('| json | status="500" or method="GET"', ()),
+        ('| json | status!="500" | method="GET"', ("GET",)),
+        ('| json | status="" | method=~"GET"', ()),
+        ('| status="500"', ()),
+        ('| json | drop app | status="500"', ()),
+        # Another stage could have made the label before, or the line.
+        ('| label_format status=app | json | status="500"', ()),
+        ('| line_format "{{.app}}" | json | status="500"', ()),
+        ('| logfmt | json | status="500"', ()),
+        # Labels that a line can have without a parser.
+        ('| json | app="x"', ()),
+        ('| json | user_id="x" | trace_id="x" | detected_level="info"', ()),
+        ('| json | app_extracted="x"', ()),
+        ('| json | unused="x"', ("x",)),
+    ],
+)
+def test_values_that_passing_lines_spell(stages, values):
+    pipeline = compiled(stages)
+    labels = LabelFrame(("app", "unused"), np.array([[0, ABSENT], [ABSENT, ABSENT]], np.int32))
+    request = with_values(pipeline.request(1, 2), pipeline.equalities, labels, NamesOfMetadata())
+    assert request.values == values
 
 
 @pytest.mark.parametrize(

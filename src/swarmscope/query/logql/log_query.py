@@ -22,6 +22,7 @@ from swarmscope.query.logql.log_answers import LogsRequest, LogsResult, LogStats
 from swarmscope.query.logql.pipeline import Pipeline
 from swarmscope.query.logql.row_taking import concatenated_rows, taken_rows
 from swarmscope.query.logql.settings import LogqlSettings
+from swarmscope.query.logql.sure_misses import with_values
 
 INSTANT_REFUSAL = (
     "log queries are not supported as an instant query type, please change your query to a range query type"
@@ -95,8 +96,10 @@ def choose_lines(reader: LogReader, settings: LogqlSettings, request: LogsReques
     selection = reader.select_streams(request.tenant, tree.matchers, request.start_ns, request.end_ns)
     streams, shapes = Streams(selection.labels, reader.symbols.text), Shapes(reader.shape_names)
     budget = ReadBudget(request.cancellation, settings.max_samples, max_bytes=settings.max_bytes)
+    wanted = pipeline.request(request.start_ns, request.end_ns)
+    wanted = with_values(wanted, pipeline.equalities, selection.labels, reader)
     batches = reader.walk_lines(
-        selection, pipeline.request(request.start_ns, request.end_ns), budget,
+        selection, wanted, budget,
         backward=request.backward, batch_lines=request.limit,
     )  # fmt: skip
     found: list[LogRows] = []

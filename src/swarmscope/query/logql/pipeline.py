@@ -21,6 +21,7 @@ from swarmscope.lang.logql.nodes import (
     UnpackParser,
 )
 from swarmscope.model.logs import Level, LineColumns, LineRequest
+from swarmscope.model.matchers import Matcher
 from swarmscope.query.logql.blocks import DETECTED_LEVEL, ERROR, ERROR_DETAILS, LineBlock
 from swarmscope.query.logql.demand import Demand, demand_before
 from swarmscope.query.logql.formats import decolorize, format_labels, format_lines
@@ -29,7 +30,7 @@ from swarmscope.query.logql.label_filters import passing
 from swarmscope.query.logql.label_parsing import PARSERS, Step, parser_step
 from swarmscope.query.logql.line_filters import line_test
 from swarmscope.query.logql.line_hints import levels_of, needles_of
-from swarmscope.query.logql.sure_misses import leave_out_misses, wanted_texts
+from swarmscope.query.logql.sure_misses import leave_out_misses, parsed_equalities, wanted_texts
 
 _NOT_IN_METADATA = frozenset({DETECTED_LEVEL, ERROR, ERROR_DETAILS})
 
@@ -43,6 +44,7 @@ class Pipeline:
     needles: tuple[str, ...]
     absent: tuple[str, ...]
     levels: frozenset[Level] | None
+    equalities: tuple[Matcher, ...] = ()  # on what its first parser makes, for `with_values`
 
     @classmethod
     def compile(cls, pipeline: LogPipeline, demand: Demand | None = None, now_ns: int | None = None) -> Pipeline:
@@ -59,7 +61,7 @@ class Pipeline:
             stage = stages[position]
             steps.extend(reversed(_steps(stages, position, wanted, now_ns)))
             wanted = demand_before(stage, wanted)
-        return cls(tuple(reversed(steps)), wanted, needles, absent, levels_of(stages))
+        return cls(tuple(reversed(steps)), wanted, needles, absent, levels_of(stages), parsed_equalities(stages))
 
     def run(self, block: LineBlock) -> None:
         """Change the block in place: lines go, labels come, lines are written anew. Raises LimitExceededError."""

@@ -26,6 +26,7 @@ from swarmscope.query.logql.range_totals import OF_BYTES, Samples, Totals, total
 from swarmscope.query.logql.range_windows import WindowGrid
 from swarmscope.query.logql.series_table import SeriesTable
 from swarmscope.query.logql.settings import LogqlSettings
+from swarmscope.query.logql.sure_misses import with_values
 from swarmscope.query.logql.text_interning import TextTable
 from swarmscope.query.logql.unwrap import unwrap_values
 from swarmscope.query.promql.context import Evaluation
@@ -112,7 +113,7 @@ def _fill(
 
 
 def _request(pipeline: Pipeline, selection: Selection, interval_ns: tuple[int, int], reader: LogReader) -> LineRequest:
-    request = pipeline.request(*interval_ns)
+    request = with_values(pipeline.request(*interval_ns), pipeline.equalities, selection.labels, reader)
     labels = pipeline.demand.labels
     if labels is None or not needs_no_metadata(labels, selection.labels, reader):
         return request

@@ -112,3 +112,31 @@ def test_any_needles(filled, lines):
         _check(filled, lines, needles, absent)
 
     check()
+
+
+@pytest.mark.parametrize("value", ["500", "error", "é", "'", "", "\ud800"])
+def test_values_may_be_spelled_behind_a_backslash(filled, lines, value):
+    asked = value.encode(errors="ignore")
+    assert _stored(filled, values=(value,)) == sorted(line for line in lines if asked in line or b"\\" in line)
+
+
+@pytest.mark.parametrize("backward", [True, False])
+@pytest.mark.parametrize("n_rare", [3, 1500])
+def test_a_walk_finds_every_rare_line(store, backward, n_rare):
+    rare = set(range(0, 30 * n_rare, 30))
+    entries = [
+        entry({"a": "b"}, T_NS + k * 10**9, f"a zebra {k}" if k in rare else "plain") for k in range(30 * n_rare)
+    ]
+    for begin in range(0, len(entries), 10_000):
+        store.log_sink.write_logs(log_batch(entries[begin : begin + 10_000]))
+    assert store.logs.flush()
+    store.log_sink.write_logs(log_batch([entry({"a": "b"}, T_NS + 7, "a zebra in memory")]))
+    selection = store.log_reader.select_streams("default", [], *EVER)
+    request = LineRequest(*EVER, needles=("zebra ",))
+    walk = store.log_reader.walk_lines(selection, request, budget(), backward=backward, batch_lines=10)
+    found = [
+        [time for row, time in enumerate(rows.ts_ns.tolist()) if rows.line.text(row).startswith("a zebra")]
+        for rows in walk
+    ]
+    times = [time for batch in found for time in sorted(batch, reverse=backward)]
+    assert times == sorted([T_NS + 7, *(T_NS + k * 10**9 for k in rare)], reverse=backward)

@@ -72,6 +72,20 @@ def needle_conditions(needles: tuple[str, ...], absent: tuple[str, ...]) -> Iter
             yield f"position(line, unhex('{encoded.hex()}')) = 0"
 
 
+def are_indexed(needles: tuple[str, ...]) -> bool:
+    """Whether the index can be asked for any of the needles."""
+    found = [needle_words(_encoded(needle)) for needle in needles]
+    return any(each.words or each.parts for each in found)
+
+
+def value_conditions(values: tuple[str, ...]) -> Iterator[str]:
+    """SQL that is true for every line that has all `values` or a backslash, for `LineRequest.values`."""
+    for value in values:
+        encoded = _encoded(value)
+        if encoded:
+            yield f"(position(line, unhex('{encoded.hex()}')) > 0 OR position(line, unhex('5c')) > 0)"
+
+
 def _encoded(text: str) -> bytes:
     """UTF-8; empty, which asks for nothing, where the text has no such form."""
     try:

@@ -21,6 +21,7 @@ from swarmscope.store.embedded.logs.commit import CommittingLogSink
 from swarmscope.store.embedded.logs.counts import counts_of, joined_counts
 from swarmscope.store.embedded.logs.following import LogFollowing
 from swarmscope.store.embedded.logs.memory import LogMemory, LogSnapshot
+from swarmscope.store.embedded.logs.needle_plan import are_indexed
 from swarmscope.store.embedded.logs.rows import (
     Positions,
     find_lines,
@@ -30,11 +31,15 @@ from swarmscope.store.embedded.logs.rows import (
     text_bytes,
 )
 from swarmscope.store.embedded.logs.shapes import ShapeTable
-from swarmscope.store.embedded.logs.slices import Appetite, walk_slices
+from swarmscope.store.embedded.logs.slices import Appetite, Slice, walk_slices
 from swarmscope.store.embedded.logs.statements import Chosen, counts_condition, lines_settings, lines_sql
 
 _NS_PER_MS = 1_000_000
 _BATCH_LINES = 100_000
+# A walk in which no more lines than that share have the needles looks whether all that are left can be had at once:
+# so many times the lines that are wanted, and at least so many.
+_RARE_SHARE = 0.1
+_ALL_AT_ONCE, _FEWEST_AT_ONCE = 4, 1000
 _EARLIEST_NS, _LATEST_NS = -(1 << 62), 1 << 62
 
 
@@ -123,13 +128,20 @@ class EmbeddedLogReader:
 
         appetite = Appetite(max(batch_lines, 1))
         range_ns = (request.start_ns, request.end_ns)
+        most = max(_ALL_AT_ONCE * batch_lines, _FEWEST_AT_ONCE) if are_indexed(request.needles) else 0
         for each in walk_slices(count, range_ns, appetite, backward=backward):
-            rows = self._read_slice(
-                snapshot, selection, replace(request, start_ns=each.start_ns, end_ns=each.end_ns), budget
-            )
+            mine = replace(request, start_ns=each.start_ns, end_ns=each.end_ns)
+            rows = self._read_slice(snapshot, selection, mine, budget)
             appetite.learn(each.lines, len(rows))
-            if len(rows):
-                yield from _charged(iter([rows]), budget)
+            yield from _charged(iter([rows]), budget)
+            rest = _behind(each, request, backward=backward)
+            n_live = int(np.diff(np.searchsorted(live_ts_ns, (rest.start_ns, rest.end_ns)))[0])
+            if n_live < most and appetite.returned_share < _RARE_SHARE:
+                rows = self._read_slice(snapshot, selection, rest, budget, most + 1)
+                if len(rows) <= most:
+                    yield from _charged(iter([rows]), budget)
+                    return
+                most = 0
 
     def _live_times(self, snapshot: LogSnapshot, positions: Positions, request: LineRequest) -> NDArray[np.int64]:
         """Times of the selection's lines in memory, ascending."""
@@ -159,12 +171,18 @@ class EmbeddedLogReader:
         return buckets, np.bincount(which, lines, len(buckets)).astype(np.int64)
 
     def _read_slice(
-        self, snapshot: LogSnapshot, selection: Selection, request: LineRequest, budget: ReadBudget
+        self,
+        snapshot: LogSnapshot,
+        selection: Selection,
+        request: LineRequest,
+        budget: ReadBudget,
+        limit: int | None = None,
     ) -> LogRows:
+        """Lines of the request; of those in parts, `limit` at most."""
         positions = Positions.of(selection.refs)
         parts = list(self._live_batches(snapshot, positions, request))
         n_lines, n_bytes = sum(map(len, parts)), sum(map(text_bytes, parts))
-        sql = lines_sql(Chosen(selection.refs), request, snapshot.first_segment)
+        sql = lines_sql(Chosen(selection.refs), request, snapshot.first_segment, limit)
         for block in self._engine.stream_rows(sql, budget, lines_settings(request)):
             parts.append(rows_of_block(block, positions))
             n_lines += len(parts[-1])
@@ -225,6 +243,11 @@ class EmbeddedLogReader:
     def _within(self, request: LineRequest) -> LineRequest:
         start_ns = max(request.start_ns, self._oldest_ns(), _EARLIEST_NS)
         return replace(request, start_ns=start_ns, end_ns=min(request.end_ns, _LATEST_NS))
+
+
+def _behind(each: Slice, request: LineRequest, *, backward: bool) -> LineRequest:
+    """The request for what comes behind a slice in walking order."""
+    return replace(request, end_ns=each.start_ns) if backward else replace(request, start_ns=each.end_ns)
 
 
 def _charged(batches: Iterator[LogRows], budget: ReadBudget) -> Iterator[LogRows]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from swarmscope.model.logs import LineColumns, LineRequest
 from swarmscope.schema.log_tables import LOG_COUNTS, LOGS
-from swarmscope.store.embedded.logs.needle_plan import needle_conditions
+from swarmscope.store.embedded.logs.needle_plan import needle_conditions, value_conditions
 
 # Above this many streams a list costs more than reading their neighbours too.
 _MAX_LISTED_STREAMS = 20_000
@@ -43,24 +43,26 @@ def stored_columns(columns: LineColumns) -> str:
     return ", ".join(names)
 
 
-def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int) -> str:
-    """SELECT of the lines in parts, in any order, for `Engine.stream_rows`."""
+def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int, limit: int | None = None) -> str:
+    """SELECT of the lines in parts (`limit` of them at most), in any order, for `Engine.stream_rows`."""
     conditions = [
         chosen.condition(),
         f"ts >= {request.start_ns}",
         f"ts < {request.end_ns}",
         f"segment < {first_segment}",
         *needle_conditions(request.needles, request.absent),
+        *value_conditions(request.values),
     ]
     if request.levels is not None:
         conditions.append(f"level IN ({', '.join(str(int(level)) for level in sorted(request.levels)) or 'NULL'})")
-    return f"SELECT {stored_columns(request.columns)} FROM {LOGS.name} WHERE {' AND '.join(conditions)}"
+    limited = "" if limit is None else f" LIMIT {limit}"
+    return f"SELECT {stored_columns(request.columns)} FROM {LOGS.name} WHERE {' AND '.join(conditions)}{limited}"
 
 
 def lines_settings(request: LineRequest) -> tuple[str, ...]:
     """The settings of `lines_sql`."""
     # Who reads all lines evaluates them on the other cores meanwhile; looking for a text is the store's own work.
-    threads = (os.cpu_count() or 1) if request.needles or request.absent else 1
+    threads = (os.cpu_count() or 1) if request.needles or request.absent or request.values else 1
     return (f"max_threads = {threads}", *_BLOCK)
 
 
