@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import typer.main
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from swarmscope.api.application import create_app
+from swarmscope.api.loki.parts import LokiParts
+from swarmscope.api.loki.routes import loki_routes
 from swarmscope.api.parts import ApiParts
 from swarmscope.app.cli import app
 from swarmscope.app.reference import PAGES, SECTIONS_WITHOUT_EFFECT, SETTINGS_WITHOUT_EFFECT
@@ -81,7 +83,9 @@ def test_every_endpoint_is_documented():
     api = create_app(
         ApiParts(engine=part, reader=part, clock=part, run=part, is_ready=part, status=part, exposition=part)
     )
-    paths = {route.path for route in api.routes if isinstance(route, Route)}
+    routes = [*api.routes, *loki_routes(LokiParts(engine=part, reader=part, clock=part, run=part, queue=part))]
+    paths = {route.path for route in routes if isinstance(route, Route | WebSocketRoute)}
+    assert "/loki/api/v1/query_range" in paths
     assert len(paths) > 30
     paths |= {*OtlpMetrics.paths, *OtlpLogs.paths, *RemoteWriteSettings().paths, *LokiSettings().paths}
     for path in sorted(paths):

@@ -1,12 +1,30 @@
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from swarmscope import __version__
 from swarmscope.app.cli import app
 
 SERVER_PACKAGES = ("numba", "numpy", "pyarrow", "chdb", "grpc", "starlette", "httpx")
+# What the light install does not have.
+WITHOUT_SERVER = """
+import sys
+for name in (
+    "aiohttp cramjam hyperscan lark llvmlite orjson pydantic_settings re2 scipy uvicorn yaml "
+    "numba numpy pyarrow chdb grpc starlette"
+).split():
+    sys.modules[name] = None
+sys.argv[0] = "swarmscope"
+import swarmscope.app.cli
+swarmscope.app.cli.main()
+"""
+
+
+def _run_without_server(*arguments):
+    command = [sys.executable, "-c", WITHOUT_SERVER, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_version():
@@ -30,6 +48,25 @@ def test_missing_server_packages_are_explained():
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "swarmscope[server]" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["logs", "ingest", "query"])
+def test_help_needs_the_light_install_only(command):
+    result = _run_without_server(command, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "Usage: " in result.stdout
+
+
+def test_sending_logs_needs_the_server_packages_and_says_so(tmp_path):
+    result = _run_without_server("ingest", "logs", str(tmp_path / "x.log"))
+    assert result.returncode == 2
+    assert "swarmscope[server]" in result.stderr
+
+
+def test_asking_for_logs_needs_the_light_install_only():
+    result = _run_without_server("logs", "{a='b'}", "--url", "http://127.0.0.1:9")
+    assert result.returncode == 1
+    assert "cannot be reached" in result.stderr
 
 
 def test_config_check_of_a_good_file(tmp_path):

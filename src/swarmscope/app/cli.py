@@ -38,7 +38,7 @@ def up(
     otlp_grpc_port: Annotated[int | None, typer.Option(help="OTLP over gRPC.", show_default="4317")] = None,
     otlp_http_port: Annotated[int | None, typer.Option(help="OTLP over HTTP.", show_default="4318")] = None,
     compat_ports: Annotated[
-        bool | None, typer.Option("--compat-ports", help="Also listen on Prometheus' port.", show_default=False)
+        bool | None, typer.Option("--compat-ports", help="Also listen on Prometheus' and Loki's.", show_default=False)
     ] = None,
     config: ConfigFile = None,
     agent_config: AgentFile = None,

@@ -22,7 +22,7 @@ from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.listening import Listeners, Listening
-from swarmscope.app.stages.reading import main_app, make_api_parts, make_loki_parts, prometheus_app
+from swarmscope.app.stages.reading import loki_app, main_app, make_api_parts, make_loki_parts, prometheus_app
 from swarmscope.app.stages.receiving import (
     make_decode_room,
     make_loki_push,
@@ -120,9 +120,11 @@ class Program:
         if listeners.prometheus is not None:
             at_root = prometheus_app(parts, write_routes, guard)
             await stack.enter_async_context(serving(at_root, listeners.prometheus))
+        loki_parts = make_loki_parts(settings, store, parts)
+        receivers = [*write_routes, *push_routes, *otlp_routes, *loki_routes(loki_parts)]
+        if listeners.loki is not None:
+            await stack.enter_async_context(serving(loki_app(parts, loki_parts, receivers, guard), listeners.loki))
         # The main port comes last: once it answers, everything does.
-        queries_of_logs = loki_routes(make_loki_parts(settings, store, parts))
-        receivers = [*write_routes, *push_routes, *otlp_routes, *queries_of_logs]
         await stack.enter_async_context(serving(main_app(parts, receivers, guard), listeners.main))
         if settings.demo:
             endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}/v1/metrics"

@@ -26,6 +26,13 @@ def status_routes(path: LokiPath) -> list[BaseRoute]:
         path.route("/api/v1/drilldown-limits", _limits, ("GET",)),
         path.route("/api/v1/format_query", _format_query),
         path.route("/api/v1/patterns", _patterns),
+        *state_routes(path),
+    ]
+
+
+def state_routes(path: LokiPath) -> list[BaseRoute]:
+    """What Loki itself has at the root, beside its API."""
+    return [
         path.route("/ready", _ready, ("GET",)),
         path.route("/config", _config, ("GET",)),
         path.route("/services", _services, ("GET",)),

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
         default=False, description="Also listen on the default ports of the programs we stand in for."
     )
     prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
+    loki_port: Port = Field(default=3100, description="Loki's port, opened by `compat_ports`.")
     demo: bool = Field(default=False, description="Send metrics of a pretended fleet to the own OTLP port.")
     log: sections.LogSettings = sections.LogSettings()
     storage: sections.StorageSettings = sections.StorageSettings()

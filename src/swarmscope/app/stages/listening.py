@@ -31,6 +31,7 @@ class Listeners:
     main: socket.socket
     otlp_http: socket.socket
     prometheus: socket.socket | None
+    loki: socket.socket | None
 
     def addresses(self, otlp_grpc_port: int) -> list[Listening]:
         """What is served where."""
@@ -45,6 +46,8 @@ class Listeners:
         ]
         if self.prometheus is not None:
             listed.append(Listening("Prometheus, default port", self.host, port_of(self.prometheus), "/"))
+        if self.loki is not None:
+            listed.append(Listening("Loki, default port", self.host, port_of(self.loki), "/loki"))
         return listed
 
 
@@ -60,11 +63,17 @@ def bind_listeners(settings: Settings) -> Listeners:
         otlp_http = undo.enter_context(bind("OTLP over HTTP", host, settings.otlp_http_port))
         # gRPC binds by itself and cannot name a port's holder, so the port is tried here and given back.
         bind("OTLP over gRPC", host, settings.otlp_grpc_port).close()
-        prometheus = None
+        prometheus = loki = None
         if settings.compat_ports:
-            try:
-                prometheus = bind("Prometheus", host, settings.prometheus_port)
-            except PortInUseError as error:
-                _log.warning("skipping a compatibility port: %s", error, extra={"port": error.port})
+            prometheus = _bind_if_free("Prometheus", host, settings.prometheus_port, undo)
+            loki = _bind_if_free("Loki", host, settings.loki_port, undo)
         undo.pop_all()
-    return Listeners(host, main, otlp_http, prometheus)
+    return Listeners(host, main, otlp_http, prometheus, loki)
+
+
+def _bind_if_free(purpose: str, host: str, port: int, undo: ExitStack) -> socket.socket | None:
+    try:
+        return undo.enter_context(bind(purpose, host, port))
+    except PortInUseError as error:
+        _log.warning("skipping a compatibility port: %s", error, extra={"port": error.port})
+        return None

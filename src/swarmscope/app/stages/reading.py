@@ -10,7 +10,9 @@ from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.api.application import create_app
+from swarmscope.api.loki.endpoint import LokiPath
 from swarmscope.api.loki.parts import LokiParts, LokiSettings
+from swarmscope.api.loki.status import state_routes
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
 from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
@@ -124,6 +126,14 @@ def prometheus_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Calla
     """The Prometheus API at `/`, as on Prometheus' own port."""
     at_root = replace(parts, extra_routes=receivers, settings=replace(parts.settings, prefix=""))
     return guard(create_app(at_root))
+
+
+def loki_app(
+    parts: ApiParts, loki_parts: LokiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]
+) -> ASGIApp:
+    """What the main port has, and Loki's state at `/`, as on Loki's own. `receivers`: what is below `/loki` too."""
+    at_root = LokiPath(replace(loki_parts, settings=replace(loki_parts.settings, prefix="")))
+    return main_app(parts, [*state_routes(at_root), *receivers], guard)
 
 
 def _count_request(record: RequestRecord) -> None:
