@@ -13,6 +13,15 @@ from swarmscope.model.logs import LineCounts, LineRequest, LogBatch, LogRows
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import HistogramColumns, MetricBatch
 from swarmscope.model.series import RollupColumns, SampleColumns, Selection, SymbolTable
+from swarmscope.model.spans import (
+    AttributeScope,
+    Operation,
+    Resources,
+    Scopes,
+    SpanBatch,
+    SpanRequest,
+    SpanRows,
+)
 
 
 class Clock(Protocol):
@@ -25,7 +34,8 @@ class Clock(Protocol):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch. `refused` maps a reason, fit for the sender to read, to a count of samples or lines.
+    """What became of a batch. `refused` maps a reason, fit for the sender to read, to a count of samples, lines
+    or spans.
 
     `retryable` is true when at least one refusal may pass later (an active-series limit), false when the
     same data would be refused again (a label that is too long). `limit` is the first limit's name.
@@ -35,6 +45,7 @@ class Receipt:
     histograms: int = 0
     exemplars: int = 0
     lines: int = 0
+    spans: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     retryable: bool = False
     limit: str | None = None
@@ -251,4 +262,85 @@ class LogReader(Protocol):
 
     def follow(self, tenant: str, matchers: Sequence[Matcher]) -> Following:
         """Lines of matching streams from now on."""
+        ...
+
+
+class SpanSink(Protocol):
+    """Takes spans; what `Sink` says of buffers, threads, durability and failure holds here too."""
+
+    def write_spans(self, batch: SpanBatch) -> Receipt:
+        """Return when all that was not refused is durable; `spans` of the receipt says how many."""
+        ...
+
+
+class TraceJudge(Protocol):
+    """Decides, per trace, what is kept. Thread-safe. Asked when spans go from the journal to where they stay."""
+
+    def weigh(
+        self, tenant: str, trace_id: NDArray[np.uint8], keep: NDArray[np.uint8], share: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """The weight [n] of each span (`SpanRows.weight`), 0 where its trace is not kept.
+
+        All of `SpanBatch`'s columns of these names. A trace's first answer stands: later spans get the same.
+        """
+        ...
+
+    @property
+    def patience_s(self) -> float:
+        """How long spans should wait before they are weighed, so that their trace is complete; 0: not at all."""
+        ...
+
+
+class SpanReader(Protocol):
+    """Gives spans back. Times are nanoseconds, ranges half-open: start_ns <= a span's start < end_ns.
+
+    Whatever a `SpanSink` has acknowledged is seen by reads that begin afterwards, until a `TraceJudge` lets it go.
+    Results belong to the caller. A span that was sent twice (same trace, span id and start) stands once.
+    """
+
+    def resources(self) -> Resources:
+        """All resources by number; it only grows. Numbers are of all tenants."""
+        ...
+
+    def scopes(self) -> Scopes:
+        """All instrumentation scopes by number; it only grows."""
+        ...
+
+    def scan_spans(self, tenant: str, request: SpanRequest, budget: ReadBudget) -> Iterator[SpanRows]:
+        """All spans of the request in batches of some 100,000, in any order.
+
+        Raises LimitExceededError when the budget's samples (spans here) or bytes are used up.
+        """
+        ...
+
+    def walk_spans(
+        self, tenant: str, request: SpanRequest, budget: ReadBudget, *, batch_spans: int
+    ) -> Iterator[SpanRows]:
+        """Spans from the newest on: every batch is all of a slice of time before the last one's.
+
+        The first slices hold about `batch_spans` spans, so who needs the newest traces stops early.
+        """
+        ...
+
+    def find_traces(
+        self, tenant: str, trace_ids: NDArray[np.uint8], budget: ReadBudget, request: SpanRequest | None = None
+    ) -> SpanRows:
+        """Every span of the traces [n, TRACE_ID_BYTES], whole unless `request` says less; its times bound them."""
+        ...
+
+    def operations(self, tenant: str, start_ns: int, end_ns: int) -> list[Operation]:
+        """Operations that have spans in the range (a superset in time is allowed), sorted."""
+        ...
+
+    def attribute_names(self, tenant: str, scope: AttributeScope, start_ns: int, end_ns: int) -> list[str]:
+        """Sorted names of attributes of one scope (a superset in time is allowed)."""
+        ...
+
+    def attribute_values(
+        self, tenant: str, name: str, request: SpanRequest, budget: ReadBudget, max_values: int
+    ) -> list[tuple[int, bytes]]:
+        """Distinct values (ValueKind, bytes) of a span attribute in spans that fulfil the request's conditions.
+
+        Here the conditions are exact. At most `max_values`, any of them.
+        """
         ...
