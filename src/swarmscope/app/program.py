@@ -21,23 +21,12 @@ from swarmscope.app.clock import SystemClock
 from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.demonstrating import demonstrating
+from swarmscope.app.stages.intake import make_intake
 from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.reading import loki_app, main_app, make_api_parts, make_loki_parts, prometheus_app
-from swarmscope.app.stages.receiving import (
-    make_decode_room,
-    make_loki_push,
-    make_otlp,
-    make_otlp_http,
-    make_otlp_logs,
-    make_remote_write,
-    make_scraper,
-    scraping,
-    serving_grpc,
-)
-from swarmscope.app.stages.redaction import open_redactor
+from swarmscope.app.stages.receiving import scraping, serving_grpc
 from swarmscope.app.stages.serving import serving
 from swarmscope.app.stages.storage import StoreFigures, open_store
-from swarmscope.app.stages.writing import LogWritePath, WritePath
 from swarmscope.app.target_pages import TargetPages
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
@@ -92,19 +81,10 @@ class Program:
         administrators = WorkerPool("admin", 1)
         stack.callback(administrators.close)
 
-        path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
-        room = make_decode_room(settings)
-        otlp = make_otlp(settings, path, store.index, clock, room)
-        stack.enter_context(metrics.refreshed_by(lambda: metrics.OTLP_RUNNING_TOTALS.set(otlp.n_running_totals)))
-        redactor = open_redactor(settings)
-        log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
-        signals = (otlp, make_otlp_logs(settings, log_path, store.log_index, clock, room))
-        otlp_routes = make_otlp_http(signals, writers)
-        write_routes = make_remote_write(settings, path, store.index, writers, room)
-        push_routes = make_loki_push(settings, log_path, store.log_index, writers, room)
-        scraper = make_scraper(self._jobs, path, store.index, clock, writers, room)
+        intake = make_intake(settings, self._jobs, store, clock, writers)
+        stack.enter_context(metrics.refreshed_by(intake.refresh))
 
-        targets = TargetPages(scraper.targets, [job.name for job in self._jobs.jobs])
+        targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         bodies = BodyRoom()
@@ -112,16 +92,16 @@ class Program:
         def guard(app: ASGIApp) -> ASGIApp:
             return guarded(BoundedBodies(app, bodies), tokens)
 
-        await stack.enter_async_context(scraping(scraper))
+        await stack.enter_async_context(scraping(intake.scraper))
         grpc_port = await stack.enter_async_context(
-            serving_grpc(signals, settings.host, settings.otlp_grpc_port, tokens)
+            serving_grpc(intake.signals, settings.host, settings.otlp_grpc_port, tokens)
         )
-        await stack.enter_async_context(serving(guard(Starlette(routes=otlp_routes)), listeners.otlp_http))
+        await stack.enter_async_context(serving(guard(Starlette(routes=intake.otlp_routes)), listeners.otlp_http))
         if listeners.prometheus is not None:
-            at_root = prometheus_app(parts, write_routes, guard)
+            at_root = prometheus_app(parts, intake.write_routes, guard)
             await stack.enter_async_context(serving(at_root, listeners.prometheus))
         loki_parts = make_loki_parts(settings, store, parts)
-        receivers = [*write_routes, *push_routes, *otlp_routes, *loki_routes(loki_parts)]
+        receivers = [*intake.routes, *loki_routes(loki_parts)]
         if listeners.loki is not None:
             await stack.enter_async_context(serving(loki_app(parts, loki_parts, receivers, guard), listeners.loki))
         # The main port comes last: once it answers, everything does.

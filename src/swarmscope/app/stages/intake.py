@@ -1,0 +1,74 @@
+"""Everything that takes data in, by signal: the write paths, and the receivers at their beginnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from swarmscope.app.settings import Settings
+from swarmscope.app.stages.receiving import (
+    make_decode_room,
+    make_loki_push,
+    make_otlp,
+    make_otlp_http,
+    make_otlp_logs,
+    make_remote_write,
+    make_scraper,
+)
+from swarmscope.app.stages.redaction import open_redactor
+from swarmscope.app.stages.writing import LogWritePath, WritePath
+from swarmscope.app.workers import WorkerPool
+from swarmscope.instrument import metrics
+from swarmscope.model.contracts import Clock
+from swarmscope.receivers.otlp.export import OtlpMetrics
+from swarmscope.receivers.otlp.exporter import OtlpExporter
+from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
+from swarmscope.store.embedded.store import EmbeddedStore
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The receivers, ready to be served."""
+
+    metrics: OtlpMetrics
+    logs: OtlpExporter
+    otlp_routes: Sequence[BaseRoute]
+    write_routes: Sequence[BaseRoute]
+    push_routes: Sequence[BaseRoute]
+    scraper: ScrapeSupervisor
+
+    @property
+    def signals(self) -> tuple[OtlpExporter, ...]:
+        """What OTLP brings."""
+        return self.metrics, self.logs
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """All endpoints, as the main port has them."""
+        return [*self.write_routes, *self.push_routes, *self.otlp_routes]
+
+    def refresh(self) -> None:
+        """Set the gauges that describe the receivers."""
+        metrics.OTLP_RUNNING_TOTALS.set(self.metrics.n_running_totals)
+
+
+def make_intake(
+    settings: Settings, jobs: ScrapeSettings, store: EmbeddedStore, clock: Clock, workers: WorkerPool
+) -> Intake:
+    """All receivers, and what lies between them and the store."""
+    room = make_decode_room(settings)
+    redactor = open_redactor(settings)
+    path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
+    log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
+    otlp = make_otlp(settings, path, store.index, clock, room)
+    otlp_logs = make_otlp_logs(settings, log_path, store.log_index, clock, room)
+    return Intake(
+        metrics=otlp,
+        logs=otlp_logs,
+        otlp_routes=make_otlp_http((otlp, otlp_logs), workers),
+        write_routes=make_remote_write(settings, path, store.index, workers, room),
+        push_routes=make_loki_push(settings, log_path, store.log_index, workers, room),
+        scraper=make_scraper(jobs, path, store.index, clock, workers, room),
+    )
