@@ -1,10 +1,11 @@
 # make up     install everything and start Swarmscope with its demo fleet
 # make test   the whole test run
 # make lint   the static part of it
+# make kernels  compile what is compiled, as the first start does
 # make bench  speed and size, side by side with Prometheus and VictoriaMetrics
 # make lock   pin the dependencies anew after a change of pyproject.toml
 
-.PHONY: up test lint bench lock setup
+.PHONY: up test lint kernels bench lock setup
 .DEFAULT_GOAL := up
 
 bin := .venv/bin
@@ -21,10 +22,15 @@ lint: setup
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 
+kernels: setup
+	@$(bin)/python -m swarmscope.app.compiling >/dev/null
+
+# The tests use the kernels that the program has compiled, and every server that they start does too.
 test: setup
 	@tools/peers
-	@$(MAKE) --no-print-directory lint
-	$(bin)/python -m pytest -n 2 $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 --output-sync lint kernels
+	NUMBA_CACHE_DIR=$$($(bin)/python -c 'from swarmscope.app import kernel_cache; print(kernel_cache.prepare_cache())') \
+	  $(bin)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 bench: setup
 	@tools/peers
