@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from swarmscope.lang.logql import LineFormatter
 from swarmscope.lang.logql.nodes import FormatLabel, LabelFormat, RenameLabel
 from swarmscope.lang.templates import CallPart, FieldPart, SimplePart, TemplateFailedError, TextPart
+from swarmscope.model.byte_search import contains
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.blocks import LabelKind, LineBlock
 from swarmscope.query.logql.demand import template_demand
 from swarmscope.query.logql.extraction import ABSENT
 from swarmscope.query.logql.regexes import from_arrow, present
 from swarmscope.query.logql.text_joining import joined_texts
-from swarmscope.query.logql.text_search import contains
 
 TEMPLATE_ERROR = "TemplateFormatErr"
 # Control sequences of ECMA-48: CSI with parameters and a final byte, OSC up to its end, and the short ones.

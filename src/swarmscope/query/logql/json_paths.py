@@ -11,12 +11,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_search import find_bytes
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import Int, address_of, copy_bytes
 from swarmscope.query.logql.extraction import ABSENT, Extracted
 from swarmscope.query.logql.json_parser import skip_nested, skip_space
 from swarmscope.query.logql.json_text import byte_at, string_end, write_unescaped
-from swarmscope.query.logql.text_search import find_bytes
 
 JsonPath = tuple[str | int, ...]
 _QUOTE, _COMMA, _COLON = 0x22, 0x2C, 0x3A

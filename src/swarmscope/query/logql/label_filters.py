@@ -24,6 +24,7 @@ from swarmscope.lang.logql.nodes import (
     NumberFilter,
     StringFilter,
 )
+from swarmscope.model.byte_search import find_bytes
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.raw_memory import address_of
@@ -32,7 +33,6 @@ from swarmscope.query.logql.blocks import ERROR, LineBlock, without
 from swarmscope.query.logql.number_texts import NumberReader, read_durations, read_numbers, read_sizes
 from swarmscope.query.logql.regexes import matches_regex
 from swarmscope.query.logql.text_joining import joined_texts
-from swarmscope.query.logql.text_search import find_bytes
 
 LABEL_FILTER_ERROR = "LabelFilterErr"
 _NS_PER_S = 1e9

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from swarmscope.lang.logql.nodes import IpPattern, LineFilter, LineFilterOperator
 from swarmscope.lang.logql.patterns import parse_pattern
+from swarmscope.model.byte_search import contains
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.addresses import AddressRange, lines_with_address
 from swarmscope.query.logql.pattern_matching import LinePattern, matches_pattern
 from swarmscope.query.logql.regexes import finds_regex
-from swarmscope.query.logql.text_search import contains
 
 LineTest = Callable[[Utf8Column], NDArray[np.bool_]]
 _SPECIAL = re.compile(r"[.+*?()\[\]{}|^$\\]")

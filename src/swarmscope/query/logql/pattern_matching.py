@@ -13,10 +13,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.lang.logql.patterns import Capture, Literal, PatternPart
+from swarmscope.model.byte_search import find_bytes
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import address_of
 from swarmscope.query.logql.extraction import ABSENT, Extracted
-from swarmscope.query.logql.text_search import find_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from swarmscope.lang.logql.label_filters import LABEL_FILTERS
 from swarmscope.lang.logql.nodes import BothFilters, LabelFilter, LineFilter, Stage, StringFilter
+from swarmscope.model.byte_search import find_bytes
 from swarmscope.model.contracts import LogReader
 from swarmscope.model.logs import LineRequest
 from swarmscope.model.matchers import Matcher, MatchOperator
@@ -24,7 +25,6 @@ from swarmscope.model.series import ABSENT, LabelFrame
 from swarmscope.query.logql.blocks import EXTRACTED, TYPED_METADATA, LineBlock, sanitised_name
 from swarmscope.query.logql.label_filters import matching
 from swarmscope.query.logql.label_parsing import PARSERS
-from swarmscope.query.logql.text_search import find_bytes
 
 _BACKSLASH = np.frombuffer(b"\\", np.uint8)
 

@@ -1,4 +1,4 @@
-"""Needles through the text index: no line that has them is ever lost, and the plan asks for what it should."""
+"""Needles through the text index and in memory: no line that has them is ever lost, and the plan asks for what it should."""
 
 import re
 
@@ -66,13 +66,13 @@ def lines():
     return [line.encode() for line in LINES] + RAW
 
 
-@pytest.fixture
-def filled(store, lines):
+@pytest.fixture(params=["parts", "memory"])
+def filled(request, store, lines):
     for begin in range(0, len(lines), 7):
         store.log_sink.write_logs(
             log_batch([entry({"a": "b"}, T_NS + begin, line) for line in lines[begin : begin + 7]])
         )
-        assert store.logs.flush()
+        assert request.param == "memory" or store.logs.flush()
     return store
 
 

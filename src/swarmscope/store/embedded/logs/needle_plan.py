@@ -56,7 +56,7 @@ def _longest(texts: list[str]) -> tuple[str, ...]:
 def needle_conditions(needles: tuple[str, ...], absent: tuple[str, ...]) -> Iterator[str]:
     """SQL that is true for every line that has all `needles` and none of `absent`; few others pass."""
     for needle in needles:
-        encoded = _encoded(needle)
+        encoded = encoded_text(needle)
         if not encoded:
             continue
         found = needle_words(encoded)
@@ -67,26 +67,26 @@ def needle_conditions(needles: tuple[str, ...], absent: tuple[str, ...]) -> Iter
             yield f"{INDEXED_TEXT} LIKE '%{part}%'"
         yield f"position(line, unhex('{encoded.hex()}')) > 0"
     for text in absent:
-        encoded = _encoded(text)
+        encoded = encoded_text(text)
         if encoded:
             yield f"position(line, unhex('{encoded.hex()}')) = 0"
 
 
 def are_indexed(needles: tuple[str, ...]) -> bool:
     """Whether the index can be asked for any of the needles."""
-    found = [needle_words(_encoded(needle)) for needle in needles]
+    found = [needle_words(encoded_text(needle)) for needle in needles]
     return any(each.words or each.parts for each in found)
 
 
 def value_conditions(values: tuple[str, ...]) -> Iterator[str]:
     """SQL that is true for every line that has all `values` or a backslash, for `LineRequest.values`."""
     for value in values:
-        encoded = _encoded(value)
+        encoded = encoded_text(value)
         if encoded:
             yield f"(position(line, unhex('{encoded.hex()}')) > 0 OR position(line, unhex('5c')) > 0)"
 
 
-def _encoded(text: str) -> bytes:
+def encoded_text(text: str) -> bytes:
     """UTF-8; empty, which asks for nothing, where the text has no such form."""
     try:
         return text.encode()

@@ -20,6 +20,7 @@ from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.logs.commit import CommittingLogSink
 from swarmscope.store.embedded.logs.counts import counts_of, joined_counts
 from swarmscope.store.embedded.logs.following import LogFollowing
+from swarmscope.store.embedded.logs.live_needles import rows_with_needles
 from swarmscope.store.embedded.logs.memory import LogMemory, LogSnapshot
 from swarmscope.store.embedded.logs.needle_plan import are_indexed
 from swarmscope.store.embedded.logs.rows import (
@@ -108,7 +109,7 @@ class EmbeddedLogReader:
     def _live_batches(self, snapshot: LogSnapshot, positions: Positions, request: LineRequest) -> Iterator[LogRows]:
         for generation in snapshot.generations:
             lines = generation.lines.snapshot()
-            found = find_lines(lines, positions, request)
+            found = rows_with_needles(lines, find_lines(lines, positions, request), request)
             for begin in range(0, len(found), _BATCH_LINES):
                 yield rows_of_lines(lines, found[begin : begin + _BATCH_LINES], positions, request.columns)
 

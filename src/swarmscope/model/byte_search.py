@@ -1,4 +1,4 @@
-"""Finding bytes in lines: `|=` and what patterns are made of. Texts are given by address: see `model.raw_memory`."""
+"""Finding bytes in texts, in compiled code. Texts are given by address: see `model.raw_memory`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.model.labels import Utf8Column
-from swarmscope.model.raw_memory import Int, address_of, load_u8, load_u64, trailing_zeros
+from swarmscope.model.raw_memory import LANES, Int, address_of, equal_lanes, load_u8, load_u64, trailing_zeros
 
 NOT_FOUND = -1
 _LOW_BITS = np.uint64(0x0101010101010101)
@@ -16,9 +16,9 @@ _WORD_BYTES = 8
 _BYTE_SHIFT = np.uint64(3)
 
 
-def contains(line: Utf8Column, needle: bytes) -> NDArray[np.bool_]:
-    """Which lines [n] have the bytes anywhere; every line has the empty needle."""
-    return _contains(line.buffer, line.start, line.length, np.frombuffer(needle, np.uint8))
+def contains(texts: Utf8Column, needle: bytes) -> NDArray[np.bool_]:
+    """Which texts [n] have the bytes anywhere; every one has the empty needle."""
+    return _contains(texts.buffer, texts.start, texts.length, np.frombuffer(needle, np.uint8))
 
 
 @njit(nogil=True, cache=True)
@@ -39,9 +39,30 @@ def find_bytes(base: Int, at: Int, end: Int, needle: Int, size: Int) -> Int:
     if size == 0:
         return at
     last = end - size
+    if last - at < LANES - 1:
+        return _find_in_few(base, at, end, needle, size)
+    first_byte, last_byte = load_u8(needle, 0), load_u8(needle, size - 1)
+    while at <= last:
+        # Many places at once are ruled out by the needle's first and last byte. The last ones are looked at again
+        # with some of those before them, so that nothing behind the end is read.
+        begin = min(at, last - (LANES - 1))
+        place = base + begin
+        candidates = equal_lanes(place, first_byte, place + (size - 1), last_byte)
+        while candidates != 0:
+            found = begin + np.int64(trailing_zeros(candidates))
+            if found >= at and _is_at(base + found, needle, size):
+                return found
+            candidates &= candidates - np.uint64(1)
+        at = begin + LANES
+    return np.int64(NOT_FOUND)
+
+
+@njit(nogil=True, cache=True)
+def _find_in_few(base: Int, at: Int, end: Int, needle: Int, size: Int) -> Int:
+    """As `find_bytes`, eight places at once."""
+    last = end - size
     first = _LOW_BITS * load_u8(needle, 0)
     while at <= last:
-        # Fast path: eight places at once are ruled out by their first byte.
         if at + _WORD_BYTES <= end:
             word = load_u64(base, at) ^ first
             candidates = (word - _LOW_BITS) & ~word & _HIGH_BITS

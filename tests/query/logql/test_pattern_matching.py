@@ -1,4 +1,4 @@
-"""Needles and patterns against Python's own strings and regular expressions."""
+"""Patterns against Python's own regular expressions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from hypothesis import strategies as st
 from swarmscope.lang.logql.patterns import parse_pattern
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.pattern_matching import LinePattern, capture_pattern, matches_pattern
-from swarmscope.query.logql.text_search import contains
-
-_TEXTS = st.text(alphabet="ab c-", max_size=24)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(_TEXTS, min_size=1, max_size=6), st.text(alphabet="ab c-", max_size=11))
-def test_contains_is_pythons_in(lines: list[str], needle: str) -> None:
-    found = contains(Utf8Column.from_strings(lines), needle.encode())
-    assert found.tolist() == [needle in line for line in lines]
 
 
 def _captured(line: str, pattern: str) -> dict[str, str]:
