@@ -23,6 +23,18 @@ def test_taken_sets_keep_their_pairs() -> None:
     assert taken.to_dicts() == [SETS[2], SETS[1], SETS[0], SETS[2]]
 
 
+def test_one_attribute_of_every_set() -> None:
+    sets = AttributeSets.from_dicts([{"a": 1, "ab": "x"}, {}, {"ab": None}, {"b": 2.0, "ab": "yz"}])
+    column = sets.column("ab")
+    assert column.kind.tolist() == [ValueKind.STRING, ValueKind.ABSENT, ValueKind.EMPTY, ValueKind.STRING]
+    assert [column.scalar(row) for row in range(4)] == ["x", None, None, "yz"]
+
+
+def test_an_attribute_that_no_set_has() -> None:
+    assert AttributeSets.from_dicts([{}, {}]).column("a").kind.tolist() == [0, 0]
+    assert AttributeSets.from_dicts([{"b": 1}]).column("a").kind.tolist() == [0]
+
+
 def test_an_absent_value_is_none_and_has_no_bytes() -> None:
     column = ValueColumn.absent(2)
     assert [column.scalar(0), column.scalar(1), len(column)] == [None, None, 2]

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.labels import Utf8Column
+from swarmscope.model.raw_memory import address_of
 from swarmscope.model.runs_of_entries import taken_runs
 
 NUMBER_BYTES = 8
@@ -87,6 +90,21 @@ class AttributeSets:
         offsets, pairs = taken_runs(self.offsets, rows)
         return AttributeSets(offsets, self.names.take(pairs), self.values.take(pairs))
 
+    def column(self, name: str) -> ValueColumn:
+        """The value [n_sets] of one attribute, absent where a set has none of this name."""
+        pairs = _find_pairs(
+            np.frombuffer(name.encode(), np.uint8), self.names.buffer, self.names.start, self.names.length, self.offsets
+        )
+        there = pairs >= 0
+        if len(self.values) == 0:
+            return ValueColumn.absent(len(self))
+        found = self.values.take(np.where(there, pairs, 0))
+        length = np.where(there, found.text.length, 0)
+        return ValueColumn(
+            np.where(there, found.kind, np.uint8(ValueKind.ABSENT)),
+            Utf8Column(found.text.buffer, found.text.start, length),
+        )
+
     @classmethod
     def from_dicts(cls, sets: Iterable[Mapping[str, Scalar]]) -> AttributeSets:
         """Build columns from Python mappings of scalars. # Slow path: tests, small senders."""
@@ -107,6 +125,25 @@ class AttributeSets:
         bounds = self.offsets.tolist()
         values = [self.values.scalar(index) for index in range(len(names))]
         return [dict(zip(names[a:b], values[a:b], strict=True)) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+@njit(nogil=True, cache=True)
+def _find_pairs(
+    wanted: NDArray[np.uint8],
+    buffer: NDArray[np.uint8],
+    start: NDArray[np.int64],
+    length: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """The pair [n_sets] whose name is `wanted`, -1 for none."""
+    text, base = address_of(wanted), address_of(buffer)
+    found = np.full(len(offsets) - 1, -1, np.int64)
+    for row in range(len(found)):
+        for pair in range(offsets[row], offsets[row + 1]):
+            if length[pair] == len(wanted) and bytes_equal(text, base + start[pair], len(wanted)):
+                found[row] = pair
+                break
+    return found
 
 
 def bytes_column(texts: list[bytes]) -> Utf8Column:

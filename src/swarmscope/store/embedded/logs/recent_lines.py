@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_hash import hash_bytes, mix
 from swarmscope.model.raw_memory import Int, address_of, load_u64
-from swarmscope.store.embedded.logs.hashing import hash_bytes, mix
 from swarmscope.store.embedded.logs.lines import Lines
 
 _FIRST_SLOTS = 1 << 12

@@ -11,11 +11,11 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.model.byte_hash import hash_bytes, mix
 from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.labels import LabelSets
 from swarmscope.model.logs import LENGTH_BYTES
 from swarmscope.model.raw_memory import Int, address_of, copy_bytes, load_u32
-from swarmscope.store.embedded.logs.hashing import hash_bytes, mix
 
 Item = TypeVar("Item", bound=np.generic)
 NO_SHAPE = -1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numba import njit
 
+from swarmscope.model.byte_hash import hash_bytes, mix
 from swarmscope.model.raw_memory import address_of
-from swarmscope.store.embedded.logs.hashing import hash_bytes, mix
 
 
 @njit
