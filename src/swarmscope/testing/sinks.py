@@ -1,4 +1,4 @@
-"""Recording sinks, one that takes all and keeps nothing, and a series index, for tests."""
+"""Recording sinks, ones that take all and keep nothing, and a series index, for tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from swarmscope.model.contracts import Receipt
 from swarmscope.model.logs import LogBatch
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
+from swarmscope.model.spans import SpanBatch
+from swarmscope.testing.plain_spans import PlainSpan, from_batch
 
 
 class DictSeriesIndex:
@@ -153,3 +155,37 @@ class NullLogSink:
         self.index.learn_streams(batch)
         self.n_lines += len(batch)
         return Receipt(lines=len(batch))
+
+
+@dataclass(slots=True)
+class RecordingSpanSink:
+    """Keeps every batch."""
+
+    batches: list[SpanBatch] = field(default_factory=list)
+    receipt: Receipt | None = None  # what to answer instead of "all taken"
+    error: Exception | None = None  # what to raise
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def write_spans(self, batch: SpanBatch) -> Receipt:
+        """Keep the batch."""
+        if self.error is not None:
+            raise self.error
+        with self._lock:
+            self.batches.append(batch)
+        return self.receipt or Receipt(spans=len(batch))
+
+    def spans(self) -> list[PlainSpan]:
+        """Every span so far, in the order in which they came."""
+        return [span for batch in self.batches for span in from_batch(batch)]
+
+
+@dataclass(slots=True)
+class NullSpanSink:
+    """Takes every span and keeps nothing but a count."""
+
+    n_spans: int = 0
+
+    def write_spans(self, batch: SpanBatch) -> Receipt:
+        """Count the spans."""
+        self.n_spans += len(batch)
+        return Receipt(spans=len(batch))
