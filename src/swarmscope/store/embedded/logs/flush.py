@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.instrument import metrics
 from swarmscope.schema.log_tables import LOG_COUNTS, LOGS, partitions
 from swarmscope.schema.tables import Table
 from swarmscope.store.embedded.engine import Engine
-from swarmscope.store.embedded.flush import Flushed
 from swarmscope.store.embedded.logs.counts import counts_of
 from swarmscope.store.embedded.logs.generation import LogGeneration
 from swarmscope.store.embedded.logs.lines import Lines, line_column, metadata_column
 from swarmscope.store.embedded.logs.memory import LogMemory
 from swarmscope.store.embedded.logs.sorting import part_order
 from swarmscope.store.embedded.native import AnyArray, AnyColumn
-
-_log = logging.getLogger(__name__)
-_RETRY_FIRST_S = 0.5
-_RETRY_LONGEST_S = 30.0
 
 # (table, day): what of a segment is one insert, and one part.
 Insert = tuple[str, int]
@@ -127,70 +117,18 @@ def _columns(lines: Lines, rows: NDArray[np.int64], segment: int) -> dict[str, A
     }
 
 
-class LogFlusher:
-    """The thread that turns sealed generations into parts, in order, retrying for as long as it takes."""
+class LogWriter:
+    """Implements `flusher.Writer` for lines."""
 
     def __init__(self, writer: LogPartWriter, memory: LogMemory) -> None:
         self._writer = writer
         self._memory = memory
-        self._sealed: queue.SimpleQueue[LogGeneration | None] = queue.SimpleQueue()
-        self._idle = threading.Condition()
-        self._outstanding = 0
-        self._giving_up = threading.Event()
-        self.listeners: list[Callable[[Flushed], None]] = []
-        self._thread = threading.Thread(target=self._run, name="flush-logs", daemon=True)
-        self._thread.start()
 
-    def submit(self, generation: LogGeneration) -> None:
-        """Queue a sealed generation."""
-        with self._idle:
-            self._outstanding += 1
-        self._sealed.put(generation)
-
-    def wait_idle(self, timeout_s: float) -> bool:
-        """Whether everything submitted so far reached parts within the time."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._outstanding == 0, timeout_s)
-
-    def close(self, timeout_s: float) -> None:
-        """Flush what is queued within the time; what is left stays in the journal for the next start."""
-        self._sealed.put(None)
-        self._thread.join(timeout_s)
-        self._giving_up.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while (generation := self._sealed.get()) is not None:
-            self._flush(generation)
-            with self._idle:
-                self._outstanding -= 1
-                self._idle.notify_all()
-
-    def _flush(self, generation: LogGeneration) -> None:
-        generation.segment.close()
+    def __call__(self, generation: LogGeneration, *, is_retry: bool) -> int:
+        """As `flusher.Writer`."""
         segment = generation.segment.number
-        begun = time.perf_counter()
-        pause_s = _RETRY_FIRST_S
-        is_first_try = True
-        while not self._giving_up.is_set():
-            try:
-                # An insert that failed may have happened all the same.
-                done = set() if is_first_try else self._writer.inserted(segment)
-                is_first_try = False
-                self._writer.write(generation.lines.snapshot(), generation.batches, segment, done)
-            except Exception as error:
-                metrics.FLUSH_FAILURES.inc()
-                _log.error("flush of journal segment %d of logs failed, trying again: %s", segment, error)
-                self._giving_up.wait(pause_s)
-                pause_s = min(2 * pause_s, _RETRY_LONGEST_S)
-                continue
-            n_lines = len(generation.lines)
-            self._memory.flushed(generation)
-            try:
-                generation.segment.remove()
-            except OSError as error:
-                # A replay at the next start finds its rows in parts.
-                _log.error("journal segment %d of logs cannot be removed: %s", segment, error)
-            for listener in self.listeners:
-                listener(Flushed(n_lines, time.perf_counter() - begun))
-            return
+        done = self._writer.inserted(segment) if is_retry else set()
+        self._writer.write(generation.lines.snapshot(), generation.batches, segment, done)
+        n_lines = len(generation.lines)
+        self._memory.flushed(generation)
+        return n_lines

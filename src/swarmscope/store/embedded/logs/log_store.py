@@ -11,9 +11,11 @@ from swarmscope.schema.log_tables import LOG_COUNTS, LOG_SHAPES, LOG_STREAMS, LO
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.flusher import Flusher
+from swarmscope.store.embedded.generations import close_active
 from swarmscope.store.embedded.journal import Journal
 from swarmscope.store.embedded.logs.commit import CommittingLogSink, LogCommitSettings
-from swarmscope.store.embedded.logs.flush import LogFlusher, LogPartWriter
+from swarmscope.store.embedded.logs.flush import LogPartWriter, LogWriter
 from swarmscope.store.embedded.logs.generation import LogGeneration
 from swarmscope.store.embedded.logs.memory import LogMemory
 from swarmscope.store.embedded.logs.reader import EmbeddedLogReader
@@ -56,12 +58,12 @@ class LogStore:
         self._load_recent()
         writer = LogPartWriter(engine)
         self._load(writer, recent)
-        self.memory = LogMemory(self._new_generation())
-        self.flusher = LogFlusher(writer, self.memory)
+        self.memory = LogMemory(self._new_generation)
+        self.flusher = Flusher(LogWriter(writer, self.memory), "logs")
         retention_ns = None if settings.retention_s is None else settings.retention_s * _NS_PER_S
         commit = replace(settings.commit, retention_ns=retention_ns)
         names = (self.catalogue, self.shapes)
-        self.sink = CommittingLogSink(self.memory, names, commit, clock, self._seal, recent)
+        self.sink = CommittingLogSink(self.memory, names, commit, clock, recent, self.flusher.submit)
         self.reader = EmbeddedLogReader(engine, names, self.memory, self.sink, self._oldest_ns)
         self.upkeep = LogUpkeep(engine, self.catalogue, self.sink, clock, self._oldest_ns)
 
@@ -100,9 +102,6 @@ class LogStore:
         retention_s = self._settings.retention_s
         return _FOR_EVER_NS if retention_s is None else self._clock.now_ns() - retention_s * _NS_PER_S
 
-    def _seal(self) -> None:
-        self.flusher.submit(self.memory.seal(self._new_generation()))
-
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Bring everything acknowledged so far into parts; whether that was done in time."""
         return self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
@@ -112,10 +111,7 @@ class LogStore:
         self.upkeep.close()
         self.sink.close()
         self.flusher.close(timeout_s)
-        active = self.memory.active
-        active.segment.close()
-        if active.is_empty:
-            active.segment.remove()
+        close_active(self.memory.active)
         try:
             # Whoever got no answer before the end sends again to the next process.
             self._recent.save(self._recent_file)
