@@ -84,6 +84,12 @@ LINE_BYTES_IN_FLIGHT = _gauge(
 )
 REDACTIONS = _counter("swarmscope_redactions_total", "Finds of detectors, by what was done.", ("detector", "action"))
 REDACTION_DROPPED_LINES = _counter("swarmscope_redaction_dropped_lines_total", "Lines that redaction threw away.")
+SAMPLED_SPANS = _counter(
+    "swarmscope_sampled_spans_total", "Spans by what sampling decided: kept, dropped.", ("decision",)
+)
+SPANS_KEPT_FOR = _counter(
+    "swarmscope_spans_kept_for_total", "Spans for which their trace is kept: error, slow, policy.", ("reason",)
+)
 
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S

@@ -1,0 +1,1 @@
+"""Which traces are kept: shares of ordinary ones, and all that are remarkable."""
