@@ -6,26 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from swarmscope.model.metrics import UNKNOWN_SERIES
+from swarmscope.receivers.empty_index import EmptyIndex
 from swarmscope.receivers.loki.decode import PushContext, decode_push
 from swarmscope.receivers.loki.schema import push_request_class
 
 KERNELS = ("Loki push in protobuf", "Loki push in JSON")
 # Two texts are not UTF-8, one is escaped: repairing is compiled too.
 _JSON = b'{"streams":[{"stream":{"a":"b"},"values":[["1","x\\n\xff",{"k":"v\xff"}]]}]}'
-
-
-class _EmptyIndex:
-    """Knows no stream."""
-
-    @property
-    def seed(self) -> int:
-        return 0
-
-    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return np.full(len(keys), UNKNOWN_SERIES, np.int64)
 
 
 def _to_request() -> bytes:
@@ -41,4 +29,4 @@ def warm_up(progress: Callable[[str], None]) -> None:
     """Decode one small request of each kind; `progress` is told the name (one of KERNELS) beforehand."""
     for name, body, as_json in zip(KERNELS, (_to_request(), _JSON), (False, True), strict=True):
         progress(name)
-        decode_push(np.frombuffer(body, np.uint8), PushContext(_EmptyIndex(), "warm-up"), as_json=as_json)
+        decode_push(np.frombuffer(body, np.uint8), PushContext(EmptyIndex(), "warm-up"), as_json=as_json)

@@ -5,27 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 
-from swarmscope.model.metrics import UNKNOWN_SERIES
+from swarmscope.receivers.empty_index import EmptyIndex
 from swarmscope.receivers.otlp.decode import MetricsDecoder
 from swarmscope.receivers.otlp.log_decode import LogsDecoder
 from swarmscope.receivers.otlp.settings import OtlpSettings
 
 _DELTA, _CUMULATIVE = 1, 2
 _NOW_NS = 10**18  # late enough that stale totals are looked for
-
-
-class _EmptyIndex:
-    """An index that knows no series."""
-
-    seed = 1
-
-    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Nothing is known."""
-        return np.full(len(keys), UNKNOWN_SERIES, np.int64)
 
 
 def _to_request() -> bytes:
@@ -84,8 +73,8 @@ def warm_up() -> None:
     body = np.frombuffer(_to_request(), np.uint8)
     for as_native in (False, True):
         settings = OtlpSettings(convert_histograms_to_nhcb=as_native, zero_sample_at_start=True)
-        decoder = MetricsDecoder(settings, _EmptyIndex(), lambda: _NOW_NS)
+        decoder = MetricsDecoder(settings, EmptyIndex(), lambda: _NOW_NS)
         decoded = decoder.decode(body, "warm-up")
         decoder.take_back(decoded)
-    logs = LogsDecoder(OtlpSettings(), _EmptyIndex(), lambda: _NOW_NS)
+    logs = LogsDecoder(OtlpSettings(), EmptyIndex(), lambda: _NOW_NS)
     logs.decode(np.frombuffer(to_log_request(), np.uint8), "warm-up")

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from swarmscope.model.metrics import UNKNOWN_SERIES
+from swarmscope.receivers.empty_index import EmptyIndex
 from swarmscope.receivers.remote_write.decode import DecodeContext, decode_write_request
 from swarmscope.receivers.remote_write.schema import V1, V2, message_class
 
@@ -24,20 +23,9 @@ def _tiny_request(proto: str) -> bytes:
     return body
 
 
-class _EmptyIndex:
-    """Knows no series."""
-
-    @property
-    def seed(self) -> int:
-        return 0
-
-    def resolve(self, tenant: str, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        return np.full(len(keys), UNKNOWN_SERIES, np.int64)
-
-
 def warm_up(progress: Callable[[str], None]) -> None:
     """Decode one tiny request of each version; `progress` is told the name (one of KERNELS) beforehand."""
     for name, proto in zip(KERNELS, (V1, V2), strict=True):
         progress(name)
         body = _tiny_request(proto)
-        decode_write_request(np.frombuffer(body, np.uint8), proto, DecodeContext(_EmptyIndex()))
+        decode_write_request(np.frombuffer(body, np.uint8), proto, DecodeContext(EmptyIndex()))
