@@ -1,4 +1,4 @@
-"""Grafana's own grammar of LogQL, asked through Node: the packages are installed once into the user's cache."""
+"""Grafana's own grammars, asked through Node: the packages are installed once into the user's cache."""
 
 import hashlib
 import json
@@ -34,11 +34,16 @@ def _installed() -> Path:
     return folder
 
 
-def accepted_by_grafana(queries: list[str]) -> list[bool]:
-    """Whether Grafana's grammar takes each query whole."""
+def accepted_by_grafana(queries: list[str], language: str = "logql") -> list[bool]:
+    """Whether Grafana's grammar of a language ("logql", "traceql") takes each query whole."""
     folder = _installed()
     done = subprocess.run(
-        ["node", "accepts.mjs"], cwd=folder, input=json.dumps(queries), capture_output=True, text=True, timeout=60
+        ["node", "accepts.mjs", language],
+        cwd=folder,
+        input=json.dumps(queries),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     taken: list[bool] = json.loads(done.stdout)

@@ -19,6 +19,7 @@ from swarmscope.model.spans import AttributeScope, SpanKind, SpanStatus
 NAME_ENDS = r"\s{}()=~!<>&|^,\""
 _BARE_NAME = re.compile(rf"[^{NAME_ENDS}\\]+\Z")
 _COMMENT = re.compile(r"//|/\*")
+_DIGIT = re.compile(r"[0-9]")
 _PARENT_SCOPE = re.compile(rf"(?:{AttributeScope.SPAN}|{AttributeScope.RESOURCE})\.")
 
 
@@ -63,7 +64,9 @@ class Attribute:
     def __str__(self) -> str:
         parent = "parent." if self.of_parent else ""
         scope = f"{self.scope}." if self.scope else ("" if parent else ".")
-        ambiguous = self.of_parent and self.scope is None and _PARENT_SCOPE.match(self.name) is not None
+        # `parent.span.x` has a scope, and `.5` is a number.
+        misread = _PARENT_SCOPE if self.of_parent else _DIGIT
+        ambiguous = self.scope is None and misread.match(self.name) is not None
         return parent + scope + (quote_name(self.name) if ambiguous else name_text(self.name))
 
 
