@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from swarmscope.receivers.empty_index import EmptyIndex
 from swarmscope.receivers.otlp.decode import MetricsDecoder
 from swarmscope.receivers.otlp.log_decode import LogsDecoder
 from swarmscope.receivers.otlp.settings import OtlpSettings
+from swarmscope.receivers.otlp.span_decode import TracesDecoder
 
 _DELTA, _CUMULATIVE = 1, 2
 _NOW_NS = 10**18  # late enough that stale totals are looked for
@@ -68,8 +70,39 @@ def to_log_request() -> bytes:
     return serialised.replace(b"\x7f\x7f", b"\xff\xfe")
 
 
+def to_span_request() -> bytes:
+    """Spans with every field and every kind of value; one text is not UTF-8, one name is repeated."""
+    request: Any = trace_service_pb2.ExportTraceServiceRequest()
+    group = request.resource_spans.add(schema_url="schema")
+    group.resource.attributes.add(key="service.name").value.string_value = "warm-up"
+    scope = group.scope_spans.add(schema_url="schema")
+    scope.scope.name, scope.scope.version = "scope", "1"
+    ids = {"trace_id": b"\x01" * 16, "span_id": b"\x02" * 8}
+    span = scope.spans.add(
+        **ids, parent_span_id=b"\x03" * 8, trace_state="a=b", name="a span, two bytes: \x7f\x7f", kind=2, flags=1,
+        start_time_unix_nano=1, end_time_unix_nano=2, dropped_attributes_count=1, dropped_events_count=1,
+        dropped_links_count=1,
+    )  # fmt: skip
+    span.status.code, span.status.message = 2, "message"
+    event, link = span.events.add(name="an event", time_unix_nano=1), span.links.add(**ids, trace_state="c=d", flags=1)
+    for holder in (span, event, link):
+        holder.attributes.add(key="key of text").value.string_value = "text value"
+        holder.attributes.add(key="bool").value.bool_value = True
+        holder.attributes.add(key="int").value.int_value = 1
+        holder.attributes.add(key="double").value.double_value = 0.5
+        holder.attributes.add(key="bytes").value.bytes_value = b"b"
+        holder.attributes.add(key="array").value.array_value.values.add().int_value = 1
+        nested = holder.attributes.add(key="map").value.kvlist_value.values.add(key="nested key")
+        nested.value.string_value = "nested text"
+        holder.attributes.add(key="empty")
+        holder.attributes.add(key="int").value.int_value = 2
+    scope.spans.add(**ids)
+    serialised: bytes = request.SerializeToString()
+    return serialised.replace(b"\x7f\x7f", b"\xff\xfe")
+
+
 def warm_up() -> None:
-    """Decode one small request with either treatment of histograms, and one of logs."""
+    """Decode one small request with either treatment of histograms, one of logs and one of spans."""
     body = np.frombuffer(_to_request(), np.uint8)
     for as_native in (False, True):
         settings = OtlpSettings(convert_histograms_to_nhcb=as_native, zero_sample_at_start=True)
@@ -78,3 +111,4 @@ def warm_up() -> None:
         decoder.take_back(decoded)
     logs = LogsDecoder(OtlpSettings(), EmptyIndex(), lambda: _NOW_NS)
     logs.decode(np.frombuffer(to_log_request(), np.uint8), "warm-up")
+    TracesDecoder().decode(np.frombuffer(to_span_request(), np.uint8), "warm-up")
