@@ -23,6 +23,12 @@ def test_taken_sets_keep_their_pairs() -> None:
     assert taken.to_dicts() == [SETS[2], SETS[1], SETS[0], SETS[2]]
 
 
+def test_sets_without_some_pairs() -> None:
+    sets = AttributeSets.from_dicts([{"a": 1, "b": 2}, {}, {"c": 3}])
+    assert sets.without(np.array([0, 2])).to_dicts() == [{"b": 2}, {}, {}]
+    assert sets.without(np.zeros(0, np.int64)) is sets
+
+
 def test_one_attribute_of_every_set() -> None:
     sets = AttributeSets.from_dicts([{"a": 1, "ab": "x"}, {}, {"ab": None}, {"b": 2.0, "ab": "yz"}])
     column = sets.column("ab")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.ingest.in_flight import InFlight
 from swarmscope.ingest.removal import without_new_series
 from swarmscope.ingest.series_limits import (
     MetricGroups,
@@ -22,12 +22,9 @@ from swarmscope.ingest.series_limits import (
 )
 from swarmscope.instrument.metrics import LIMITED_SAMPLES, SAMPLES_IN_FLIGHT
 from swarmscope.model.contracts import Receipt, Sink
-from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import METRIC_NAME, LabelSets
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 
-# A commit takes a tenth of a second or two; a sender that comes back after a second finds room.
-_RETRY_AFTER_S = 1.0
 _MAX_EXAMPLE_CHARACTERS = 200
 
 
@@ -49,38 +46,17 @@ class LimitedSink:
         self._inner = inner
         self._counts = counts
         self._limits_for = limits_for
-        self._max_in_flight = max_samples_in_flight
-        self._in_flight = 0
+        self._in_flight = InFlight("limits", {"samples": max_samples_in_flight}, {"samples": SAMPLES_IN_FLIGHT})
         self._lock = threading.Lock()
         self._arriving: Counter[str] = Counter()  # tenant → series on their way
         self._arriving_of_metric: Counter[tuple[str, str]] = Counter()
 
     def write_metrics(self, batch: MetricBatch) -> Receipt:
         """As `Sink.write_metrics`; LimitExceededError when too many samples are already on their way."""
-        with self._samples_on_their_way(batch.n_samples):
+        with self._in_flight.holding({"samples": batch.n_samples}):
             if not len(batch.new_labels):
                 return self._inner.write_metrics(batch)
             return self._write_with_new_series(batch)
-
-    @contextmanager
-    def _samples_on_their_way(self, n_samples: int) -> Iterator[None]:
-        with self._lock:
-            # A single batch above the limit is let through alone: waiting could never make it fit.
-            if self._in_flight and self._in_flight + n_samples > self._max_in_flight:
-                raise LimitExceededError(
-                    f"limits.max_samples_in_flight is {self._max_in_flight}: {self._in_flight} samples are not durable "
-                    f"yet, and {n_samples} more arrived",
-                    limit="limits.max_samples_in_flight",
-                    retry_after_s=_RETRY_AFTER_S,
-                )
-            self._in_flight += n_samples
-        SAMPLES_IN_FLIGHT.inc(n_samples)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_flight -= n_samples
-            SAMPLES_IN_FLIGHT.dec(n_samples)
 
     def _write_with_new_series(self, batch: MetricBatch) -> Receipt:
         limits = self._limits_for(batch.tenant)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.ingest.in_flight import InFlight
 from swarmscope.ingest.log_limits import (
     LineVerdict,
     LogLimits,
@@ -32,8 +32,6 @@ from swarmscope.model.logs import LogBatch
 from swarmscope.model.metrics import UNKNOWN_SERIES
 
 _PREFIX = "limits.logs"
-# A commit takes a tenth of a second or two; a sender that comes back after a second finds room.
-_RETRY_AFTER_S = 1.0
 _MAX_EXAMPLE_CHARACTERS = 200
 
 
@@ -58,8 +56,11 @@ class LimitedLogSink:
         self._counts = counts
         self._limits_for = limits_for
         self._rates = rates
-        self._max_in_flight = {"lines": max_lines_in_flight, "bytes": max_bytes_in_flight}
-        self._in_flight = {"lines": 0, "bytes": 0}
+        self._in_flight = InFlight(
+            _PREFIX,
+            {"lines": max_lines_in_flight, "bytes": max_bytes_in_flight},
+            {"lines": LINES_IN_FLIGHT, "bytes": LINE_BYTES_IN_FLIGHT},
+        )
         self._lock = threading.Lock()
         self._arriving: Counter[str] = Counter()  # tenant → streams on their way
 
@@ -67,7 +68,7 @@ class LimitedLogSink:
         """As `LogSink.write_logs`; LimitExceededError when too much is already on its way, or comes too fast."""
         limits = self._limits_for(batch.tenant)
         n_bytes = int(batch.line.length.sum() + metadata_bytes(batch.metadata).sum())
-        with self._on_their_way(len(batch), n_bytes):
+        with self._in_flight.holding({"lines": len(batch), "bytes": n_bytes}):
             self._hold_to_rate(batch.tenant, n_bytes, limits)
             refusals = Receipt()
             self._refuse_lines(batch, limits, refusals)
@@ -76,33 +77,6 @@ class LimitedLogSink:
             else:
                 receipt = self._write_rest(batch)
         return _joined(receipt, refusals)
-
-    @contextmanager
-    def _on_their_way(self, n_lines: int, n_bytes: int) -> Iterator[None]:
-        coming = {"lines": n_lines, "bytes": n_bytes}
-        with self._lock:
-            for unit, count in coming.items():
-                there, most = self._in_flight[unit], self._max_in_flight[unit]
-                # A single batch above the limit is let through alone: waiting could never make it fit.
-                if there and there + count > most:
-                    name = f"{_PREFIX}.max_{unit}_in_flight"
-                    raise LimitExceededError(
-                        f"{name} is {most}: {there} {unit} are not durable yet, and {count} more arrived",
-                        limit=name,
-                        retry_after_s=_RETRY_AFTER_S,
-                    )
-            for unit, count in coming.items():
-                self._in_flight[unit] += count
-        LINES_IN_FLIGHT.inc(n_lines)
-        LINE_BYTES_IN_FLIGHT.inc(n_bytes)
-        try:
-            yield
-        finally:
-            with self._lock:
-                for unit, count in coming.items():
-                    self._in_flight[unit] -= count
-            LINES_IN_FLIGHT.dec(n_lines)
-            LINE_BYTES_IN_FLIGHT.dec(n_bytes)
 
     def _hold_to_rate(self, tenant: str, n_bytes: int, limits: LogLimits) -> None:
         if not limits.max_bytes_per_second:

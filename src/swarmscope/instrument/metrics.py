@@ -84,6 +84,11 @@ LINE_BYTES_IN_FLIGHT = _gauge(
 )
 REDACTIONS = _counter("swarmscope_redactions_total", "Finds of detectors, by what was done.", ("detector", "action"))
 REDACTION_DROPPED_LINES = _counter("swarmscope_redaction_dropped_lines_total", "Lines that redaction threw away.")
+LIMITED_SPANS = _counter("swarmscope_limited_spans_total", "Spans refused, by the limit that refused them.", ("limit",))
+SPANS_IN_FLIGHT = _gauge("swarmscope_spans_in_flight", "Spans in the write path that are not yet durable.")
+SPAN_BYTES_IN_FLIGHT = _gauge(
+    "swarmscope_span_bytes_in_flight", "Bytes of spans in the write path that are not yet durable."
+)
 SAMPLED_SPANS = _counter(
     "swarmscope_sampled_spans_total", "Spans by what sampling decided: kept, dropped.", ("decision",)
 )

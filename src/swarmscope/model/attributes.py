@@ -90,6 +90,16 @@ class AttributeSets:
         offsets, pairs = taken_runs(self.offsets, rows)
         return AttributeSets(offsets, self.names.take(pairs), self.values.take(pairs))
 
+    def without(self, pairs: NDArray[np.int64]) -> AttributeSets:
+        """All but the pairs at these positions [k]."""
+        if not len(pairs):
+            return self
+        kept = np.ones(len(self.names), np.bool_)
+        kept[pairs] = False
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[self.offsets]
+        left = np.flatnonzero(kept)
+        return AttributeSets(offsets, self.names.take(left), self.values.take(left))
+
     def column(self, name: str) -> ValueColumn:
         """The value [n_sets] of one attribute, absent where a set has none of this name."""
         pairs = _find_pairs(

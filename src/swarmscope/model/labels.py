@@ -42,6 +42,12 @@ class Utf8Column:
         """The strings `rows` [n], in that order, in the same buffer."""
         return Utf8Column(self.buffer, self.start[rows], self.length[rows])
 
+    def compact(self) -> Utf8Column:
+        """The same strings one behind the other in a buffer that holds nothing else."""
+        offsets, data = _gather_bytes(self.buffer, self.start, self.length)
+        start = offsets[:-1].astype(np.int64)
+        return Utf8Column(data, start, np.diff(offsets).astype(np.int64))
+
     def text(self, index: int) -> str:
         """String `index`; raises UnicodeDecodeError where the bytes are not UTF-8."""
         begin = int(self.start[index])
