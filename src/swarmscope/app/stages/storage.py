@@ -6,7 +6,7 @@ from swarmscope.app.settings import Settings
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
 from swarmscope.store.embedded.commit import CommitSettings
-from swarmscope.store.embedded.flush import Flushed
+from swarmscope.store.embedded.flusher import Flushed
 from swarmscope.store.embedded.logs.commit import LogCommitSettings
 from swarmscope.store.embedded.logs.log_store import LogStoreSettings
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings

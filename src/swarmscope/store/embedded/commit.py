@@ -1,31 +1,28 @@
-"""Group commit: batches that arrive together become one append to the journal, and are then answered together."""
+"""Samples become durable: what is within all bounds is numbered, and goes to the journal by group commit."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 from swarmscope.schema.tables import EXEMPLARS, HISTOGRAMS, METADATA, SERIES
 from swarmscope.store.catalogue import Catalogue, PendingSeries
 from swarmscope.store.embedded.generation import Commit, Generation
+from swarmscope.store.embedded.group_commit import GroupCommit
 from swarmscope.store.embedded.memory import Memory
 from swarmscope.store.embedded.rows import exemplar_rows, histogram_rows, metadata_rows
 from swarmscope.store.embedded.runs import Rows
 
-_log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
-_SEAL_RETRY_S = 1.0
 # 285,000 years back. Beyond, a double cannot tell one millisecond from the next, and JSON's times are doubles.
 _OLDEST_MS = -(1 << 53)
 _TOO_OLD = f"timestamp is further in the past than {_OLDEST_MS} ms"
@@ -43,14 +40,81 @@ class CommitSettings:
     max_future_ms: int = 24 * 3600 * 1000
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A batch that waits for its commit."""
+@dataclass(frozen=True, slots=True)
+class NumberedSamples:
+    """A batch whose series have their numbers."""
 
     rows: Rows
-    batches: dict[str, pa.RecordBatch]
-    done: threading.Event = field(default_factory=threading.Event)
-    error: Exception | None = None
+    batches: dict[str, pa.RecordBatch]  # rows of other tables
+
+    @property
+    def n_rows(self) -> int:
+        """Samples; what goes to other tables does not count."""
+        return len(self.rows.ref)
+
+
+class SampleCommitter:
+    """Implements `Committer` for metrics."""
+
+    def __init__(
+        self, memory: Memory, catalogue: Catalogue, settings: CommitSettings, clock: Clock, seal: Callable[[], None]
+    ) -> None:
+        """`seal` closes the active generation and passes it on to be flushed."""
+        self._memory = memory
+        self._catalogue = catalogue
+        self._settings = settings
+        self._clock = clock
+        self._seal = seal
+        self._persisted_ref = catalogue.next_ref
+
+    @property
+    def active(self) -> Generation:
+        """As `Committer.active`."""
+        return self._memory.active
+
+    @property
+    def is_full(self) -> bool:
+        """As `Committer.is_full`."""
+        return self._memory.active.n_rows >= self._settings.max_generation_rows
+
+    def seal(self) -> None:
+        """As `Committer.seal`."""
+        self._seal()
+
+    def refusal(self, batch: NumberedSamples) -> str | None:
+        """A series may have been dropped since the batch looked it up; sending again finds it anew."""
+        named = [batch.rows.ref]
+        named += [rows.column("ref").to_numpy() for rows in batch.batches.values() if "ref" in rows.schema.names]
+        are_live = all(self._catalogue.are_live(ref.astype(np.int64)).all() for ref in named)
+        return None if are_live else "a series expired while it was written"
+
+    def fitting(self, batches: Sequence[NumberedSamples]) -> int:
+        """All that wait are one frame."""
+        return len(batches)
+
+    def write_down(self, batches: Sequence[NumberedSamples]) -> None:
+        """As `Committer.write_down`."""
+        active = self._memory.active
+        now_ms = self._clock.now_ns() // _NS_PER_MS
+        # Whoever interned a series, its row goes out before or with the first sample that names it: every batch
+        # here was prepared before this line.
+        new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
+        commit = _joined(batches, new_series)
+        active.segment.append(commit.to_frame())
+        if new_series is not None:
+            self._catalogue.mark_persisted(new_series.end_ref)
+            self._persisted_ref = new_series.end_ref
+        self._publish(active, commit, now_ms)
+
+    def _publish(self, active: Generation, commit: Commit, now_ms: int) -> None:
+        self._catalogue.record_samples(commit.rows.ref.astype(np.int64), commit.rows.ts_ms, now_ms)
+        histograms = commit.batches.get(HISTOGRAMS.name)
+        if histograms is not None:
+            ref, ts_ms = histograms.column("ref").to_numpy(), histograms.column("ts").to_numpy()
+            self._catalogue.record_histograms(ref.astype(np.int64), ts_ms, now_ms)
+        if active.is_empty:
+            active.started_s = time.monotonic()
+        active.add(commit)
 
 
 class CommittingSink:
@@ -64,37 +128,30 @@ class CommittingSink:
         self._catalogue = catalogue
         self._settings = settings
         self._clock = clock
-        self._seal = seal
-        # Held while a commit refers to series; whoever drops series holds it too.
-        self.series_lock = threading.Lock()
-        self._wakeup = threading.Condition()
-        self._waiting: list[_Pending] = []
-        self._stopping = False
-        self._persisted_ref = catalogue.next_ref
-        self._seal_asked: list[threading.Event] = []
-        self._seal_not_before_s = 0.0
-        self.listeners: list[Callable[[int, float], None]] = []
-        self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
-        self._thread.start()
+        committer = SampleCommitter(memory, catalogue, settings, clock, seal)
+        self._commits = GroupCommit(committer, "metrics", max_age_s=settings.max_generation_age_s)
+
+    @property
+    def series_lock(self) -> threading.Lock:
+        """Held while a commit refers to series; whoever drops series holds it too."""
+        return self._commits.lock
+
+    @property
+    def listeners(self) -> list[Callable[[int, float], None]]:
+        """Called with (samples, seconds) after each commit."""
+        return self._commits.listeners
 
     def write_metrics(self, batch: MetricBatch) -> Receipt:
         """As `Sink.write_metrics`; raises UnavailableError while parts lag too far behind or on shutdown."""
         if self._memory.unflushed_rows() > self._settings.max_unflushed_rows:
             raise UnavailableError("the store is behind with writing parts", retry_after_s=2.0)
         receipt = Receipt()
-        pending = self._prepare(batch, receipt)
-        if len(pending.rows.ref) or pending.batches:
-            with self._wakeup:
-                if self._stopping:
-                    raise UnavailableError("the store is stopping")
-                self._waiting.append(pending)
-                self._wakeup.notify()
-            pending.done.wait()
-            if pending.error is not None:
-                raise pending.error
+        numbered = self._numbered(batch, receipt)
+        if numbered.n_rows or numbered.batches:
+            self._commits.commit(numbered)
         return receipt
 
-    def _prepare(self, batch: MetricBatch, receipt: Receipt) -> _Pending:
+    def _numbered(self, batch: MetricBatch, receipt: Receipt) -> NumberedSamples:
         now_ms = self._clock.now_ns() // _NS_PER_MS
         refs = self._refs(batch, now_ms)
         rows = Rows(refs[batch.sample_series].astype(np.uint32), batch.ts_ms, batch.value)
@@ -102,7 +159,7 @@ class CommittingSink:
         if inside is not None:
             rows = Rows(rows.ref[inside], rows.ts_ms[inside], rows.value[inside])
         receipt.samples = len(rows.ref)
-        return _Pending(rows, self._other_rows(batch, refs, now_ms, receipt))
+        return NumberedSamples(rows, self._other_rows(batch, refs, now_ms, receipt))
 
     def _refs(self, batch: MetricBatch, now_ms: int) -> NDArray[np.int64]:
         unknown = batch.series_ref == UNKNOWN_SERIES
@@ -158,146 +215,23 @@ class CommittingSink:
         return batches
 
     def seal_now(self, timeout_s: float = 30.0) -> bool:
-        """Close the active generation now; whether it was handed on in time."""
-        asked = threading.Event()
-        with self._wakeup:
-            if self._stopping:
-                return False
-            self._seal_asked.append(asked)
-            self._wakeup.notify()
-        return asked.wait(timeout_s)
+        """As `GroupCommit.seal_now`."""
+        return self._commits.seal_now(timeout_s)
 
     def close(self) -> None:
-        """Commit what waits, refuse what comes, seal, and end the thread."""
-        with self._wakeup:
-            self._stopping = True
-            self._wakeup.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            with self._wakeup:
-                if not self._waiting and not self._stopping:
-                    self._wakeup.wait(timeout=self._patience_s())
-                waiting, self._waiting = self._waiting, []
-                stopping = self._stopping
-            try:
-                if waiting:
-                    with self.series_lock:
-                        self._commit(waiting)
-                self._seal_if_due(stopping)
-            except Exception:
-                # Nobody else writes the journal: whatever happened, this thread goes on.
-                _log.exception("a commit failed unexpectedly")
-                for pending in waiting:
-                    if not pending.done.is_set():
-                        pending.error = UnavailableError("the commit failed", retry_after_s=5.0)
-                        pending.done.set()
-            if stopping and not waiting:
-                return
-
-    def _patience_s(self) -> float | None:
-        active = self._memory.active
-        if active.is_empty:
-            return 0.0 if self._seal_asked else None
-        due_s = active.started_s if self._seal_asked else active.started_s + self._settings.max_generation_age_s
-        return max(0.0, max(due_s, self._seal_not_before_s) - time.monotonic())
-
-    def _seal_if_due(self, stopping: bool) -> None:
-        with self._wakeup:
-            asked = list(self._seal_asked)
-        is_wanted = (asked or stopping) and not self._memory.active.is_empty
-        if is_wanted or self._is_full():
-            if time.monotonic() < self._seal_not_before_s and not stopping:
-                return
-            try:
-                self._seal()
-            except Exception as error:
-                # No space for the next segment, most likely: the active one stays, and what is in it is safe.
-                self._seal_not_before_s = time.monotonic() + _SEAL_RETRY_S
-                _log.error("the journal cannot go on to its next segment, trying again: %s", error)
-                return
-        with self._wakeup:
-            self._seal_asked = self._seal_asked[len(asked) :]
-        for event in asked:
-            event.set()
-
-    def _is_full(self) -> bool:
-        active = self._memory.active
-        return not active.is_empty and (
-            active.n_rows >= self._settings.max_generation_rows
-            or time.monotonic() - active.started_s >= self._settings.max_generation_age_s
-        )
-
-    def _commit(self, waiting: list[_Pending]) -> None:
-        begun = time.perf_counter()
-        self._refuse_dropped(waiting)
-        live = [pending for pending in waiting if pending.error is None]
-        try:
-            self._write_down(live)
-        except Exception as error:
-            metrics.COMMIT_FAILURES.inc()
-            self._write_one_by_one(live, error)
-        for pending in waiting:
-            pending.done.set()
-        n_rows = sum(len(pending.rows.ref) for pending in live if pending.error is None)
-        for listener in self.listeners:
-            listener(n_rows, time.perf_counter() - begun)
-
-    def _write_down(self, live: list[_Pending]) -> None:
-        active = self._memory.active
-        now_ms = self._clock.now_ns() // _NS_PER_MS
-        # Whoever interned a series, its row goes out before or with the first sample that names it: every batch
-        # here was prepared before this line.
-        new_series = self._catalogue.pending(now_ms) if self._catalogue.next_ref > self._persisted_ref else None
-        commit = _joined(live, new_series)
-        active.segment.append(commit.to_frame())
-        if new_series is not None:
-            self._catalogue.mark_persisted(new_series.end_ref)
-            self._persisted_ref = new_series.end_ref
-        self._publish(active, commit, now_ms)
-
-    def _write_one_by_one(self, live: list[_Pending], error: Exception) -> None:
-        """After a failure: where a batch itself may be at fault, it must not cost the others."""
-        for pending in live:
-            if len(live) == 1 or isinstance(error, OSError):
-                pending.error = _unavailable(error)
-                continue
-            try:
-                self._write_down([pending])
-            except Exception as own_error:
-                pending.error = _unavailable(own_error)
-
-    def _refuse_dropped(self, waiting: list[_Pending]) -> None:
-        """A series may have been dropped since a batch looked it up; sending again finds it anew."""
-        for pending in waiting:
-            named = [pending.rows.ref]
-            named += [
-                batch.column("ref").to_numpy() for batch in pending.batches.values() if "ref" in batch.schema.names
-            ]
-            if not all(self._catalogue.are_live(ref.astype(np.int64)).all() for ref in named):
-                pending.error = UnavailableError("a series expired while it was written", retry_after_s=1.0)
-
-    def _publish(self, active: Generation, commit: Commit, now_ms: int) -> None:
-        self._catalogue.record_samples(commit.rows.ref.astype(np.int64), commit.rows.ts_ms, now_ms)
-        histograms = commit.batches.get(HISTOGRAMS.name)
-        if histograms is not None:
-            ref, ts_ms = histograms.column("ref").to_numpy(), histograms.column("ts").to_numpy()
-            self._catalogue.record_histograms(ref.astype(np.int64), ts_ms, now_ms)
-        if active.is_empty:
-            active.started_s = time.monotonic()
-        active.add(commit)
+        """As `GroupCommit.close`."""
+        self._commits.close()
 
 
-def _joined(waiting: list[_Pending], new_series: PendingSeries | None) -> Commit:
+def _joined(numbered: Sequence[NumberedSamples], new_series: PendingSeries | None) -> Commit:
     batches: dict[str, pa.RecordBatch] = {}
     if new_series is not None and new_series.rows.num_rows:
         batches[SERIES.name] = new_series.rows
     for table in (HISTOGRAMS.name, EXEMPLARS.name, METADATA.name):
-        parts = [pending.batches[table] for pending in waiting if table in pending.batches]
+        parts = [each.batches[table] for each in numbered if table in each.batches]
         if parts:
             batches[table] = pa.concat_batches(parts) if len(parts) > 1 else parts[0]
-    return Commit(_joined_rows([pending.rows for pending in waiting]), batches)
+    return Commit(_joined_rows([each.rows for each in numbered]), batches)
 
 
 def _joined_rows(parts: list[Rows]) -> Rows:
@@ -308,9 +242,3 @@ def _joined_rows(parts: list[Rows]) -> Rows:
         np.concatenate([rows.ts_ms for rows in parts]),
         np.concatenate([rows.value for rows in parts]),
     )
-
-
-def _unavailable(error: Exception) -> UnavailableError:
-    if isinstance(error, OSError):
-        return UnavailableError(f"the journal cannot be written: {error.strerror}", retry_after_s=5.0)
-    return UnavailableError(f"the commit failed: {error}", retry_after_s=5.0)

@@ -22,9 +22,11 @@ from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.figures import TableSize, table_sizes, time_range_ms
-from swarmscope.store.embedded.flush import Flusher, PartWriter
+from swarmscope.store.embedded.flush import PartWriter, SampleWriter
+from swarmscope.store.embedded.flusher import Flusher
 from swarmscope.store.embedded.folder_lock import FolderLock
 from swarmscope.store.embedded.generation import Generation
+from swarmscope.store.embedded.generations import close_active
 from swarmscope.store.embedded.journal import Journal
 from swarmscope.store.embedded.logs.log_store import LogStore, LogStoreSettings
 from swarmscope.store.embedded.memory import NOTHING_EVICTED, Memory
@@ -106,7 +108,7 @@ class EmbeddedStore:
         self.memory = Memory(
             active, max_cached_rows=settings.max_cached_rows, covered_after_ms=self._newest_stored_ms()
         )
-        self.flusher = Flusher(self._writer, self.memory)
+        self.flusher = Flusher(SampleWriter(self._writer, self.memory), "metrics")
         commit = settings.commit
         self.sink = CommittingSink(self.memory, self.catalogue, commit, self._clock, self._seal)
         self.reader = EmbeddedReader(self.engine, self.catalogue, self.memory, self._oldest_ms)
@@ -210,10 +212,7 @@ class EmbeddedStore:
         self.sink.close()
         self.logs.close(timeout_s)
         self.flusher.close(timeout_s)
-        active = self.memory.active
-        active.segment.close()
-        if active.is_empty:
-            active.segment.remove()
+        close_active(self.memory.active)
         for table in ROLLUP_TABLES:
             # A refresh that is cut off is begun again by the next start.
             self.engine.execute(f"SYSTEM CANCEL VIEW {table.name}_view")
