@@ -14,7 +14,7 @@ from swarmscope.app.settings import Settings
 from swarmscope.app.stages.writing import LogWritePath, WritePath
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
-from swarmscope.model.contracts import Clock, SeriesIndex
+from swarmscope.model.contracts import Clock, SeriesIndex, SpanSink
 from swarmscope.receivers.loki.routes import routes as loki_routes
 from swarmscope.receivers.loki.settings import LokiSettings
 from swarmscope.receivers.otlp.export import OtlpMetrics
@@ -23,6 +23,7 @@ from swarmscope.receivers.otlp.grpc_service import grpc_server
 from swarmscope.receivers.otlp.log_export import OtlpLogs
 from swarmscope.receivers.otlp.routes import http_routes
 from swarmscope.receivers.otlp.settings import OtlpSettings
+from swarmscope.receivers.otlp.span_export import OtlpTraces
 from swarmscope.receivers.remote_write.routes import routes as remote_write_routes
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
 from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
@@ -84,6 +85,11 @@ def make_otlp_logs(
 ) -> OtlpLogs:
     """OTLP logs, shared by all of its ports."""
     return OtlpLogs(to_otlp_settings(settings), path.entry("otlp"), streams, clock.now_ns, room)
+
+
+def make_otlp_traces(settings: Settings, sink: SpanSink, room: DecodeRoom) -> OtlpTraces:
+    """OTLP traces, shared by all of its ports."""
+    return OtlpTraces(to_otlp_settings(settings), sink, room)
 
 
 def make_loki_push(
