@@ -17,7 +17,7 @@ from swarmscope.api.remote_read.sample_messages import encode_samples
 from swarmscope.api.remote_read.xor_chunks import encode_xor_chunks
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns
-from swarmscope.query.logql.log_answers import AnswerStream, LogsResult
+from swarmscope.query.logql.log_answers import AnswerLabels, AnswerStream, LogsResult
 
 
 class _OneSymbol:
@@ -53,8 +53,8 @@ def _warm_answers() -> None:
 
 def _warm_lines() -> None:
     group = np.array([0, 1, 1])
-    streams = (AnswerStream({"a": "b"}, {"c": "d"}, {}), AnswerStream({}, {}, {"e": "f"}))
-    result = LogsResult(np.array([1, 2, 3]), Utf8Column.from_strings(["x", "\n", "\x01"]), group, streams)
+    labels = AnswerLabels.from_streams([AnswerStream({"a": "b"}, {"c": "d"}, {}), AnswerStream({}, {}, {"e": "f"})])
+    result = LogsResult(np.array([1, 2, 3]), Utf8Column.from_strings(["x", "\n", "\x01"]), group, labels)
     for categorised in (False, True):
         streams_json(result, categorised=categorised)
 

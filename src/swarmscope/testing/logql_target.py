@@ -72,7 +72,8 @@ class LogEngineTarget:
         request = LogsRequest(wanted.query, wanted.start_ns, wanted.end_ns, wanted.limit, wanted.backward, self._tenant)
         result = self._engine.query_logs(request)
         rows = zip(result.ts_ns.tolist(), result.group.tolist(), result.line.to_strings(), strict=True)
-        return [ScriptLine(ts_ns, result.streams[group].labels, line) for ts_ns, group, line in rows]
+        streams = result.streams
+        return [ScriptLine(ts_ns, streams[group].labels, line) for ts_ns, group, line in rows]
 
     def query_instant(self, query: str, time_ms: int) -> Answer:
         """Evaluate at one time."""

@@ -6,15 +6,20 @@ from hypothesis import strategies as st
 
 from swarmscope.api.loki.log_json import streams_json
 from swarmscope.model.labels import Utf8Column
-from swarmscope.query.logql.log_answers import AnswerStream, LogsResult
+from swarmscope.query.logql.log_answers import AnswerLabels, AnswerStream, LogsResult
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 _LABELS = st.dictionaries(_TEXT, _TEXT, max_size=3)
+_PARSED = st.dictionaries(_TEXT.filter(lambda name: name[:1] not in ("s", "m")), _TEXT, max_size=3)
 
 
 @st.composite
 def _results(draw):
-    groups = draw(st.lists(st.tuples(_LABELS, _LABELS, _LABELS), min_size=1, max_size=4))
+    # A name stands in one of the three kinds alone.
+    groups = [
+        ({f"s{name}": text for name, text in one.items()}, {f"m{name}": text for name, text in two.items()}, three)
+        for one, two, three in draw(st.lists(st.tuples(_LABELS, _LABELS, _PARSED), min_size=1, max_size=4))
+    ]
     lines = draw(st.lists(st.tuples(st.integers(-(1 << 62), 1 << 62), _TEXT, st.integers(0, len(groups) - 1))))
     return groups, lines
 
@@ -24,8 +29,8 @@ def _results(draw):
 def test_every_text_is_read_back_by_a_json_parser(drawn):
     groups, lines = drawn
     times, texts, group = (list(column) for column in zip(*lines, strict=True)) if lines else ([], [], [])
-    streams = tuple(AnswerStream(*each) for each in groups)
-    result = LogsResult(np.array(times, np.int64), Utf8Column.from_strings(texts), np.array(group, np.int64), streams)
+    labels = AnswerLabels.from_streams([AnswerStream(*each) for each in groups])
+    result = LogsResult(np.array(times, np.int64), Utf8Column.from_strings(texts), np.array(group, np.int64), labels)
     expected: dict[str, list[list[str]]] = {}
     for ts_ns, text, at in lines:
         one, two, three = groups[at]

@@ -7,7 +7,7 @@ Source: https://grafana.com/docs/loki/latest/reference/loki-http-api/#query-logs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +16,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.api.plain_arrays import byte_array, plain_array
-from swarmscope.query.logql.log_answers import AnswerStream, LogsResult
+from swarmscope.query.logql.blocks import LabelKind
+from swarmscope.query.logql.log_answers import AnswerLabels, LogsResult
 
 _QUOTE, _BACKSLASH, _COMMA, _ZERO, _MINUS = ord('"'), ord("\\"), ord(","), ord("0"), ord("-")
 _OPEN, _CLOSE = ord("["), ord("]")
+_OPEN_OBJECT, _CLOSE_OBJECT = ord("{"), ord("}")
+_NO_MEMBER = -1
 _LETTER_A = ord("a")
 # What a control character is written as behind the backslash; 0: as `\u00XX`.
 _SHORT = np.zeros(32, np.uint8)
@@ -161,12 +164,12 @@ def streams_json(result: LogsResult, *, categorised: bool = False) -> bytes:
     """
     if len(result) == 0:
         return b"[]"
-    sets = [each.stream if categorised else {**each.stream, **each.metadata, **each.parsed} for each in result.streams]
-    labels = [_json(each) for each in sets]
-    distinct = sorted(set(labels))
+    labels = result.labels
+    heads = _objects(labels, labels.kinds == LabelKind.STREAM if categorised else np.ones_like(labels.kinds, np.bool_))
+    distinct = sorted(set(heads))
     number = {text: at for at, text in enumerate(distinct)}
-    stream_of_group = np.array([number[text] for text in labels], np.int64)
-    tails = [_third_element(each) if categorised else b"" for each in result.streams]
+    stream_of_group = np.array([number[text] for text in heads], np.int64)
+    tails = _third_elements(labels) if categorised else [b""] * labels.n_sets
     stream = stream_of_group[result.group]
     order = np.argsort(stream, kind="stable")
     line = result.line
@@ -178,18 +181,60 @@ def streams_json(result: LogsResult, *, categorised: bool = False) -> bytes:
         plain_array(line.start[order], np.int64),
         plain_array(line.length[order], np.int64),
     )
-    heads = _texts([b'{"stream":' + text + b',"values":[' for text in distinct])
+    head_texts = _texts([b'{"stream":' + text + b',"values":[' for text in distinct])
     tail_texts = _texts(tails)
-    out = np.empty(_room(lines, heads, tail_texts) + 64, np.uint8)
-    size = _write_streams(out, lines, heads, tail_texts)
+    out = np.empty(_room(lines, head_texts, tail_texts) + 64, np.uint8)
+    size = _write_streams(out, lines, head_texts, tail_texts)
     return b"[" + out[:size].tobytes() + b"]}]"
 
 
-def _json(labels: Mapping[str, str]) -> bytes:
-    return orjson.dumps(labels, option=orjson.OPT_SORT_KEYS)
+def _objects(labels: AnswerLabels, chosen: NDArray[np.bool_]) -> list[bytes]:
+    """The `chosen` [n_names, n_sets] labels of each set as a JSON object, sorted by name."""
+    members: list[bytes] = []
+    which = np.full((labels.n_sets, len(labels.names)), np.int64(_NO_MEMBER))
+    for row, (name, texts) in enumerate(zip(labels.names, labels.texts, strict=True)):
+        codes = labels.codes[row]
+        wanted = chosen[row] & (codes >= 0)
+        which[wanted, row] = codes[wanted] + len(members)
+        key = orjson.dumps(name) + b":"
+        members.extend([key + orjson.dumps(text) for text in texts])
+    out, bounds = _joined_members(_texts(members), which)
+    text, at = out.tobytes(), bounds.tolist()
+    return [text[begin:end] for begin, end in zip(at, at[1:], strict=False)]
 
 
-def _third_element(each: AnswerStream) -> bytes:
-    """What is known of a line beside its stream; empty kinds are left out."""
-    kinds = {"structuredMetadata": each.metadata, "parsed": each.parsed}
-    return b"," + orjson.dumps({kind: labels for kind, labels in kinds.items() if labels})
+@njit(nogil=True, cache=True)
+def _joined_members(members: Texts, which: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Objects of the members `which` [n_objects, n] one behind the other: text, and bounds [n_objects + 1]."""
+    size = 3 * len(which)
+    for row in range(len(which)):
+        for member in which[row]:
+            if member >= 0:
+                size += members.bounds[member + 1] - members.bounds[member] + 1
+    out, bounds = np.empty(size, np.uint8), np.zeros(len(which) + 1, np.int64)
+    at = 0
+    for row in range(len(which)):
+        out[at] = _OPEN_OBJECT
+        at += 1
+        for member in which[row]:
+            if member >= 0:
+                if at - 1 != bounds[row]:
+                    out[at] = _COMMA
+                    at += 1
+                at = _copy(out, at, members.text, members.bounds[member], members.bounds[member + 1])
+        out[at] = _CLOSE_OBJECT
+        at += 1
+        bounds[row + 1] = at
+    return out[:at], bounds
+
+
+def _third_elements(labels: AnswerLabels) -> list[bytes]:
+    """What is known of a line beside its stream, by set; empty kinds are left out."""
+    metadata = _objects(labels, labels.kinds == LabelKind.METADATA)
+    parsed = _objects(labels, labels.kinds == LabelKind.MADE)
+    return [_third_element(*each) for each in zip(metadata, parsed, strict=True)]
+
+
+def _third_element(metadata: bytes, parsed: bytes) -> bytes:
+    kinds = ((b'"structuredMetadata":', metadata), (b'"parsed":', parsed))
+    return b",{" + b",".join([key + labels for key, labels in kinds if labels != b"{}"]) + b"}"

@@ -123,7 +123,7 @@ def spaced(result: LogsResult, interval_ns: int) -> LogsResult:
 
 def taken(result: LogsResult, rows: NDArray[np.int64]) -> LogsResult:
     """Some lines of a result."""
-    return LogsResult(result.ts_ns[rows], result.line.take(rows), result.group[rows], result.streams, result.stats)
+    return LogsResult(result.ts_ns[rows], result.line.take(rows), result.group[rows], result.labels, result.stats)
 
 
 def _numbers(exchange: LokiExchange, span: TimeRange, step_ns: int | None, deadline: Deadline) -> Sequence[bytes]:

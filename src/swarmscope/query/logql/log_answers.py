@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,35 +63,74 @@ class AnswerStream:
         return dict(sorted({**self.stream, **self.metadata, **self.parsed}.items()))
 
 
-_LABELS_OF_KIND = {
-    LabelKind.STREAM: attrgetter("stream"),
-    LabelKind.METADATA: attrgetter("metadata"),
-    LabelKind.MADE: attrgetter("parsed"),
-}
+@dataclass(frozen=True, slots=True)
+class AnswerLabels:
+    """The label sets of an answer in columns, as every line may have one of its own."""
+
+    names: tuple[str, ...]  # sorted
+    texts: tuple[tuple[str, ...], ...]  # by name: the text of each code
+    codes: NDArray[np.int32]  # [n_names, n_sets] negative where a set has no such label
+    kinds: NDArray[np.int32]  # [n_names, n_sets] LabelKind
+
+    @classmethod
+    def from_streams(cls, streams: Sequence[AnswerStream]) -> AnswerLabels:
+        """The same label sets in columns."""
+        names = sorted({name for each in streams for name in each.labels})
+        codes = np.full((len(names), len(streams)), -1, np.int32)
+        kinds = np.zeros_like(codes)
+        texts: list[dict[str, int]] = [{} for _ in names]
+        for at, each in enumerate(streams):
+            for kind, labels in zip(LabelKind, (each.stream, each.metadata, each.parsed), strict=True):
+                for name, text in labels.items():
+                    row = names.index(name)
+                    codes[row, at], kinds[row, at] = texts[row].setdefault(text, len(texts[row])), kind
+        return cls(tuple(names), tuple(map(tuple, texts)), codes, kinds)
+
+    @property
+    def n_sets(self) -> int:
+        """How many label sets."""
+        return int(self.codes.shape[1])
+
+    def to_streams(self) -> tuple[AnswerStream, ...]:
+        """The label sets as dictionaries."""
+        streams = tuple(AnswerStream({}, {}, {}) for _ in range(self.n_sets))
+        for name, texts, codes, kinds in zip(self.names, self.texts, self.codes, self.kinds, strict=True):
+            for at in np.flatnonzero(codes >= 0).tolist():
+                each = streams[at]
+                (each.stream, each.metadata, each.parsed)[kinds[at]][name] = texts[codes[at]]
+        return streams
 
 
 @dataclass(frozen=True, slots=True)
 class LogsResult:
-    """Lines in the order that was asked for; line i has the labels `streams[group[i]]`."""
+    """Lines in the order that was asked for; line i has label set `group[i]`."""
 
     ts_ns: NDArray[np.int64]  # [n]
     line: Utf8Column  # [n]
     group: NDArray[np.int64]  # [n]
-    streams: tuple[AnswerStream, ...]
+    labels: AnswerLabels
     stats: LogStats = LogStats()
 
     def __len__(self) -> int:
         return len(self.ts_ns)
 
+    @property
+    def streams(self) -> tuple[AnswerStream, ...]:
+        """The label sets as dictionaries, made anew by every call."""
+        return self.labels.to_streams()
+
 
 def to_result(block: LineBlock, order: NDArray[np.int64], stats: LogStats) -> LogsResult:
     """The lines `order` [n] of a block that has been through its pipeline."""
-    group, streams = _grouped(block)
-    return LogsResult(block.ts_ns[order], block.line.take(order), group[order], streams, stats)
+    group, labels = _grouped(block)
+    return LogsResult(block.ts_ns[order], block.line.take(order), group[order], labels, stats)
 
 
-def _grouped(block: LineBlock) -> tuple[NDArray[np.int64], tuple[AnswerStream, ...]]:
-    names, texts, codes, kinds = [], [], [], []
+def _grouped(block: LineBlock) -> tuple[NDArray[np.int64], AnswerLabels]:
+    names: list[str] = []
+    texts: list[tuple[str, ...]] = []
+    codes: list[NDArray[np.int32]] = []
+    kinds: list[NDArray[np.int32]] = []
     for name in sorted(all_names(block)):
         column = block.label(name)
         if not (column.length >= 0).any():
@@ -99,23 +138,16 @@ def _grouped(block: LineBlock) -> tuple[NDArray[np.int64], tuple[AnswerStream, .
         own, first = distinct_texts(column)
         # An empty value is a value: it gets the code behind all others.
         codes.append(np.where(column.length == 0, np.int32(len(first)), own).astype(np.int32))
-        texts.append([*_decoded(column.take(first)), ""])
+        texts.append((*_decoded(column.take(first)), ""))
         names.append(name)
         kinds.append(_kinds_of(block, name))
     if not names:
-        return np.zeros(len(block), np.int64), (AnswerStream({}, {}, {}),) if len(block) else ()
+        none = np.zeros((0, min(len(block), 1)), np.int32)
+        return np.zeros(len(block), np.int64), AnswerLabels((), (), none, none)
     # Where a label comes from takes part: a group's labels are told apart by that.
-    group, first_row = group_columns(np.vstack([*codes, *kinds]))
-    streams = tuple(AnswerStream({}, {}, {}) for _ in first_row)
-    for name, values, own, kind in zip(names, texts, codes, kinds, strict=True):
-        of_groups, origins = own[first_row], kind[first_row]
-        for origin in LabelKind:
-            chosen = np.flatnonzero((of_groups >= 0) & (origins == origin)).tolist()
-            if chosen:
-                labels_of = _LABELS_OF_KIND[origin]
-                for place, code in zip(chosen, of_groups[chosen].tolist(), strict=True):
-                    labels_of(streams[place])[name] = values[code]
-    return group, streams
+    of_lines, origins = np.vstack(codes), np.vstack(kinds)
+    group, first_row = group_columns(np.vstack([of_lines, origins]))
+    return group, AnswerLabels(tuple(names), tuple(texts), of_lines[:, first_row], origins[:, first_row])
 
 
 def _kinds_of(block: LineBlock, name: str) -> NDArray[np.int32]:

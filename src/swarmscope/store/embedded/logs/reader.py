@@ -32,15 +32,14 @@ from swarmscope.store.embedded.logs.rows import (
     text_bytes,
 )
 from swarmscope.store.embedded.logs.shapes import ShapeTable
-from swarmscope.store.embedded.logs.slices import Appetite, Slice, walk_slices
+from swarmscope.store.embedded.logs.slices import Appetite, walk_slices
 from swarmscope.store.embedded.logs.statements import Chosen, counts_condition, lines_settings, lines_sql
 
 _NS_PER_MS = 1_000_000
 _BATCH_LINES = 100_000
-# A walk in which no more lines than that share have the needles looks whether all that are left can be had at once:
-# so many times the lines that are wanted, and at least so many.
-_RARE_SHARE = 0.1
-_ALL_AT_ONCE, _FEWEST_AT_ONCE = 4, 1000
+# Lines with a needle that is rare are read all at once, without looking for slices of time that hold enough of them: so
+# many times the lines that are wanted, and at least so many. More would be read in vain where they are not enough.
+_ALL_AT_ONCE, _FEWEST_AT_ONCE = 2, 200
 _EARLIEST_NS, _LATEST_NS = -(1 << 62), 1 << 62
 
 
@@ -122,27 +121,37 @@ class EmbeddedLogReader:
             return
         positions, chosen = Positions.of(selection.refs), Chosen(selection.refs)
         snapshot = self._memory.snapshot()
+        if are_indexed(request.needles):
+            rare = self._read_rare(
+                snapshot, selection, request, budget, max(_ALL_AT_ONCE * batch_lines, _FEWEST_AT_ONCE)
+            )
+            if rare is not None:
+                yield from _charged(iter([rare]), budget)
+                return
         live_ts_ns = self._live_times(snapshot, positions, request)
 
         def count(start_ns: int, end_ns: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             return self._count_buckets(chosen, (start_ns, end_ns), live_ts_ns, snapshot.first_segment, budget)
 
         appetite = Appetite(max(batch_lines, 1))
-        range_ns = (request.start_ns, request.end_ns)
-        most = max(_ALL_AT_ONCE * batch_lines, _FEWEST_AT_ONCE) if are_indexed(request.needles) else 0
-        for each in walk_slices(count, range_ns, appetite, backward=backward):
+        for each in walk_slices(count, (request.start_ns, request.end_ns), appetite, backward=backward):
             mine = replace(request, start_ns=each.start_ns, end_ns=each.end_ns)
             rows = self._read_slice(snapshot, selection, mine, budget)
             appetite.learn(each.lines, len(rows))
             yield from _charged(iter([rows]), budget)
-            rest = _behind(each, request, backward=backward)
-            n_live = int(np.diff(np.searchsorted(live_ts_ns, (rest.start_ns, rest.end_ns)))[0])
-            if n_live < most and appetite.returned_share < _RARE_SHARE:
-                rows = self._read_slice(snapshot, selection, rest, budget, most + 1)
-                if len(rows) <= most:
-                    yield from _charged(iter([rows]), budget)
-                    return
-                most = 0
+
+    def _read_rare(
+        self, snapshot: LogSnapshot, selection: Selection, request: LineRequest, budget: ReadBudget, most: int
+    ) -> LogRows | None:
+        """All lines of the request; None where there are more than `most`."""
+        positions, n_live = Positions.of(selection.refs), 0
+        for generation in snapshot.generations:
+            lines = generation.lines.snapshot()
+            n_live += len(rows_with_needles(lines, find_lines(lines, positions, request), request))
+            if n_live > most:
+                return None
+        rows = self._read_slice(snapshot, selection, request, budget, most - n_live + 1)
+        return rows if len(rows) <= most else None
 
     def _live_times(self, snapshot: LogSnapshot, positions: Positions, request: LineRequest) -> NDArray[np.int64]:
         """Times of the selection's lines in memory, ascending."""
@@ -184,7 +193,7 @@ class EmbeddedLogReader:
         parts = list(self._live_batches(snapshot, positions, request))
         n_lines, n_bytes = sum(map(len, parts)), sum(map(text_bytes, parts))
         sql = lines_sql(Chosen(selection.refs), request, snapshot.first_segment, limit)
-        for block in self._engine.stream_rows(sql, budget, lines_settings(request)):
+        for block in self._engine.stream_rows(sql, budget, lines_settings(request, limit)):
             parts.append(rows_of_block(block, positions))
             n_lines += len(parts[-1])
             n_bytes += text_bytes(parts[-1])
@@ -244,11 +253,6 @@ class EmbeddedLogReader:
     def _within(self, request: LineRequest) -> LineRequest:
         start_ns = max(request.start_ns, self._oldest_ns(), _EARLIEST_NS)
         return replace(request, start_ns=start_ns, end_ns=min(request.end_ns, _LATEST_NS))
-
-
-def _behind(each: Slice, request: LineRequest, *, backward: bool) -> LineRequest:
-    """The request for what comes behind a slice in walking order."""
-    return replace(request, end_ns=each.start_ns) if backward else replace(request, start_ns=each.end_ns)
 
 
 def _charged(batches: Iterator[LogRows], budget: ReadBudget) -> Iterator[LogRows]:

@@ -16,6 +16,11 @@ from swarmscope.store.embedded.logs.needle_plan import needle_conditions, value_
 _MAX_LISTED_STREAMS = 20_000
 # Rows of a block in a scan: some 30 MiB of lines.
 _BLOCK = ("max_block_size = 65536", "preferred_block_size_bytes = 0")
+# A few lines of many blocks: it is to be noticed early where they are more than the limit.
+_FEW_LINES = ("max_block_size = 8192",)
+# Looking for a text is the store's own work. ClickHouse would take one thread alone where it may not use a gigabyte of
+# memory for each.
+_ALL_CORES = "max_threads_min_free_memory_per_thread = 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,11 @@ class Chosen:
 
     def condition(self) -> str:
         """SQL for rows of these streams, and maybe of others."""
-        if len(self.refs) <= _MAX_LISTED_STREAMS:
-            return f"stream IN ({', '.join(map(str, self.refs.tolist()))})"
-        return f"stream >= {int(self.refs.min())} AND stream <= {int(self.refs.max())}"
+        lowest, highest = int(self.refs.min()), int(self.refs.max())
+        # Of all streams between two ClickHouse knows at once where they stand; a list it compares with every granule.
+        if highest - lowest + 1 == len(self.refs) or len(self.refs) > _MAX_LISTED_STREAMS:
+            return f"stream >= {lowest} AND stream <= {highest}"
+        return f"stream IN ({', '.join(map(str, self.refs.tolist()))})"
 
 
 def stored_columns(columns: LineColumns) -> str:
@@ -59,11 +66,13 @@ def lines_sql(chosen: Chosen, request: LineRequest, first_segment: int, limit: i
     return f"SELECT {stored_columns(request.columns)} FROM {LOGS.name} WHERE {' AND '.join(conditions)}{limited}"
 
 
-def lines_settings(request: LineRequest) -> tuple[str, ...]:
+def lines_settings(request: LineRequest, limit: int | None = None) -> tuple[str, ...]:
     """The settings of `lines_sql`."""
-    # Who reads all lines evaluates them on the other cores meanwhile; looking for a text is the store's own work.
-    threads = (os.cpu_count() or 1) if request.needles or request.absent or request.values else 1
-    return (f"max_threads = {threads}", *_BLOCK)
+    if not (request.needles or request.absent or request.values):
+        # Who reads all lines evaluates them on the other cores meanwhile.
+        return ("max_threads = 1", *_BLOCK)
+    threads = (f"max_threads = {os.cpu_count() or 1}", _ALL_CORES)
+    return (*threads, *(_BLOCK if limit is None else _FEW_LINES))
 
 
 def counts_condition(chosen: Chosen, range_ns: tuple[int, int], first_segment: int) -> str:
