@@ -84,6 +84,8 @@ LINE_BYTES_IN_FLIGHT = _gauge(
 )
 REDACTIONS = _counter("swarmscope_redactions_total", "Finds of detectors, by what was done.", ("detector", "action"))
 REDACTION_DROPPED_LINES = _counter("swarmscope_redaction_dropped_lines_total", "Lines that redaction threw away.")
+INGESTED_SPANS = _counter("swarmscope_ingested_spans_total", "Spans made durable.", ("protocol",))
+REFUSED_SPANS = _counter("swarmscope_refused_spans_total", "Spans refused.", ("protocol",))
 LIMITED_SPANS = _counter("swarmscope_limited_spans_total", "Spans refused, by the limit that refused them.", ("limit",))
 SPANS_IN_FLIGHT = _gauge("swarmscope_spans_in_flight", "Spans in the write path that are not yet durable.")
 SPAN_BYTES_IN_FLIGHT = _gauge(

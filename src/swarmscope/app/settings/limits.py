@@ -7,6 +7,7 @@ from pydantic import ByteSize, Field
 from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
 from swarmscope.app.settings.log_limits import LogLimitSettings, StreamLimits, TenantLogLimits
+from swarmscope.app.settings.span_limits import SpanLimitSettings, SpanShapeLimits, TenantSpanLimits
 from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.settings import EngineSettings, RollupUse
 
@@ -79,6 +80,7 @@ class TenantLimits(Section):
     max_metadata_families: CountOrOff | None = Field(default=None, description="See `limits.max_metadata_families`.")
     max_metadata_bytes: CountOrOff | None = Field(default=None, description="See `limits.max_metadata_bytes`.")
     logs: TenantLogLimits = TenantLogLimits()
+    traces: TenantSpanLimits = TenantSpanLimits()
 
 
 class LimitSettings(SeriesLimits):
@@ -108,6 +110,7 @@ class LimitSettings(SeriesLimits):
         default=20, description="Queries worked on at once; more wait for their turn."
     )
     logs: LogLimitSettings = LogLimitSettings()
+    traces: SpanLimitSettings = SpanLimitSettings()
     tenants: dict[str, TenantLimits] = Field(default_factory=dict, description="Tenant name → its own limits.")
 
     def for_tenant(self, tenant: str) -> SeriesLimits:
@@ -115,7 +118,7 @@ class LimitSettings(SeriesLimits):
         values = {name: getattr(self, name) for name in SeriesLimits.model_fields}
         own = self.tenants.get(tenant)
         if own is not None:
-            values.update(own.model_dump(exclude_none=True, exclude={"logs"}))
+            values.update(own.model_dump(exclude_none=True, exclude={"logs", "traces"}))
         return SeriesLimits(**values)
 
     def logs_for_tenant(self, tenant: str) -> StreamLimits:
@@ -125,3 +128,11 @@ class LimitSettings(SeriesLimits):
         if own is not None:
             values.update(own.logs.model_dump(exclude_none=True))
         return StreamLimits(**values)
+
+    def traces_for_tenant(self, tenant: str) -> SpanShapeLimits:
+        """The limits of spans that hold for `tenant`."""
+        values = {name: getattr(self.traces, name) for name in SpanShapeLimits.model_fields}
+        own = self.tenants.get(tenant)
+        if own is not None:
+            values.update(own.traces.model_dump(exclude_none=True))
+        return SpanShapeLimits(**values)

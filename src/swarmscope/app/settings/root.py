@@ -13,6 +13,7 @@ from swarmscope.app.settings import sections
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
 from swarmscope.app.settings.redaction import RedactionSettings
+from swarmscope.app.settings.traces import TraceSettings
 
 ENV_PREFIX = "SWARMSCOPE_"
 ENV_NESTING = "__"
@@ -52,7 +53,7 @@ class Settings(BaseSettings):
     auth: sections.AuthSettings = sections.AuthSettings()
     agent: sections.AgentSettings = sections.AgentSettings()
     peers: sections.PeerSettings = sections.PeerSettings()
-    traces: sections.TraceSettings = sections.TraceSettings()
+    traces: TraceSettings = TraceSettings()
     anomalies: sections.AnomalySettings = sections.AnomalySettings()
     alerts: sections.AlertSettings = sections.AlertSettings()
 

@@ -190,12 +190,6 @@ class PeerSettings(Section):
     loki_url: Url | None = Field(default=None, description="A Loki (`LOKI_URL`).")
 
 
-class TraceSettings(Section):
-    """Traces."""
-
-    sampling_rate: float = Field(default=1.0, ge=0, le=1, description="Share of unremarkable traces that is kept.")
-
-
 class AnomalySettings(Section):
     """Anomaly detection."""
 
