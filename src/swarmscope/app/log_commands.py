@@ -64,6 +64,7 @@ def _add_logs(app: typer.Typer) -> None:
         follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes in.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
         forward: Annotated[bool, typer.Option("--forward", help="The oldest lines instead of the newest.")] = False,
+        labels: Annotated[bool, typer.Option("--labels", help="Show all labels of each line.")] = False,
         tenant: Tenant = None,
         url: Url = _DEFAULT_URL,
         token: Token = None,
@@ -73,6 +74,7 @@ def _add_logs(app: typer.Typer) -> None:
         from swarmscope.app.client.log_peer import LogPeer
 
         question = LogQuestion(
-            expression=expression, since=since, start=start, end=end, limit=limit, is_forward=forward, is_json=as_json
-        )
+            expression=expression, since=since, start=start, end=end, limit=limit, is_forward=forward, is_json=as_json,
+            with_labels=labels,
+        )  # fmt: skip
         raise typer.Exit(run_logs(question, LogPeer(url, token, tenant), is_following=follow))

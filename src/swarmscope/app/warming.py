@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from swarmscope.api.warming import warm_up as warm_up_api
+from swarmscope.app.ingestion import warm_up as ingestion
 from swarmscope.ingest import warm_up as ingest
 from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
@@ -39,6 +40,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("PromQL and histograms", promql.warm_up),
     ("LogQL", logql.warm_up),
     ("HTTP answers", warm_up_api),
+    ("reading files", ingestion.warm_up),
 )
 
 

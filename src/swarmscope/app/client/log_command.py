@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import sys
 import time
@@ -25,6 +27,8 @@ _PAGE_LINES = 5000  # what Loki and Swarmscope give at once unless they are told
 _NS_PER_MS = 1_000_000
 _COMMENT = re.compile(r"#[^\n]*")
 _LOG_QUERY = re.compile(r"[\s(]*\{")
+_PLACE = re.compile(r"parse error at line (\d+), col (\d+)")
+_EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class LogQuestion:
     limit: int = 100
     is_forward: bool = False
     is_json: bool = False
+    with_labels: bool = False
 
     @property
     def wants_lines(self) -> bool:
@@ -74,21 +79,42 @@ def run_logs(question: LogQuestion, peer: LogPeer, *, is_following: bool) -> int
             _show_numbers(question, peer)
     except QueryProblem as problem:
         messages.print(Text(str(problem), style="red"))
+        if (pointed := _pointed_at(question.expression, str(problem))) is not None:
+            messages.print(Text(pointed))
         return problem.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read this has enough; Python would complain once more at its end
+        # Whoever read this has enough. What is still held back goes nowhere, or Python would complain at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        if not is_following:
-            raise
+        return 0 if is_following else _EXIT_INTERRUPTED
     return 0
+
+
+def _pointed_at(expression: str, words: str) -> str | None:
+    """The line of the query that an error names, with a mark below the place; None where it names none."""
+    place = _PLACE.search(words)
+    lines = expression.splitlines()
+    if place is None or not 1 <= int(place[1]) <= len(lines) or int(place[2]) < 1:
+        return None
+    line = lines[int(place[1]) - 1]
+    before = line[: int(place[2]) - 1]
+    return f"  {line}\n  {''.join(letter if letter == chr(9) else ' ' for letter in before)}^"
+
+
+class _Terminal(Console):
+    """A console that leaves a closed pipe to its caller."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def _printer(question: LogQuestion) -> Callable[[LogLine], None]:
     if question.is_json:
         return lambda line: write_json(line, sys.stdout)
-    console = Console()
-    return lambda line: print_line(line, console)
+    console = _Terminal()
+    return lambda line: print_line(line, console, with_labels=question.with_labels)
 
 
 def _follow(question: LogQuestion, peer: LogPeer, messages: Console) -> None:
@@ -148,4 +174,4 @@ def _show_numbers(question: LogQuestion, peer: LogPeer) -> None:
         json.dump({"status": "success", "data": data}, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
     else:
-        print_table(read_answer(data), Console())
+        print_table(read_answer(data), _Terminal())

@@ -54,13 +54,18 @@ def spell_time_ns(ts_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ts_ns % _NS_PER_S // 1_000_000:03d}Z"
 
 
-def print_line(line: LogLine, console: Console) -> None:
-    """Time, level, service and text, coloured by level."""
+def print_line(line: LogLine, console: Console, *, with_labels: bool = False) -> None:
+    """Time, level, service and text, coloured by level; `with_labels`: all labels in place of the service."""
     style = _LEVEL_STYLES.get(line.level, "")
     text = Text(spell_time_ns(line.ts_ns), style="dim")
     text.append(f" {line.level.upper()[:_WIDEST_LEVEL]:<{_WIDEST_LEVEL}} ", style=style)
     service = line.labels.get("service_name", "")
-    if service and service != "unknown_service":
+    if with_labels:
+        shown = ", ".join(
+            f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in sorted(line.labels.items())
+        )
+        text.append(f"{{{shown}}} ", style="cyan")
+    elif service and service != "unknown_service":
         text.append(f"{service} ", style="cyan")
     # Control characters of a log must not drive the terminal; its own colours are kept as colours.
     text.append_text(Text.from_ansi(line.line) if "\x1b" in line.line else Text(line.line))

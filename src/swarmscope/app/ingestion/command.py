@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from types import FrameType
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.text import Text
 
-from swarmscope.app.ingestion.line_blocks import LineBlock, read_blocks
+from swarmscope.app.ingestion.line_blocks import LineBlock
 from swarmscope.app.ingestion.line_times import LineFormat, guess_format, times_of
 from swarmscope.app.ingestion.positions import FileIdentity, Positions, state_folder
 from swarmscope.app.ingestion.push_body import label_text, push_body
-from swarmscope.app.ingestion.shipping import IngestProblem, Shipper, Target
-from swarmscope.app.ingestion.sources import STANDARD_INPUT, decompressed, open_source
+from swarmscope.app.ingestion.reading import Reading, moved_away
+from swarmscope.app.ingestion.shipping import PATIENCE_S, IngestProblem, Shipper, Target
+from swarmscope.app.ingestion.sources import STANDARD_INPUT
+from swarmscope.app.ingestion.syslog import priorities_of
+from swarmscope.model.labels import Utf8Column
 
-EXIT_FAILED, EXIT_MISUSED = 1, 2
+EXIT_FAILED, EXIT_MISUSED, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 2, 130, 143
 _POLL_S = 0.25
-_SKIP_BYTES = 1 << 20
 
 __all__ = ["IngestOptions", "Target", "read_labels", "run_ingest"]
 
@@ -52,165 +67,244 @@ def read_labels(texts: Sequence[str], service: str | None) -> dict[str, str]:
     return labels
 
 
-def run_ingest(files: Sequence[str], options: IngestOptions, target: Target) -> int:
-    """Send all files; the exit code is 0, 1 when something could not be sent, 2 when it was asked wrongly."""
-    console = Console(stderr=True, soft_wrap=True)
+class _Terminated(BaseException):
+    """SIGTERM has come."""
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
     try:
-        form = LineFormat(options.form)
-    except ValueError:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run_ingest(files: Sequence[str], options: IngestOptions, target: Target) -> int:
+    """Send all files.
+
+    The exit code is 0; 1 when something could not be read or sent or was refused; 2 when it was asked wrongly; 130
+    after Ctrl-C and 143 after SIGTERM, but 0 where following had no other end.
+    """
+    console = Console(stderr=True, soft_wrap=True)
+    if options.form not in set(LineFormat):
         console.print(Text(f"--format is one of {', '.join(LineFormat)}", style="red"))
         return EXIT_MISUSED
     columns = (
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
         TextColumn("{task.fields[lines]:,} lines, {task.fields[rate]:,} a second"), TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )  # fmt: skip
-    began_s = time.monotonic()
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    code = 0
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
 
-            def note(words: str) -> None:
-                progress.console.print(Text(words, style="yellow"))
+        def note(words: str) -> None:
+            progress.console.print(Text(words, style="yellow"))
 
-            with Shipper(target, note) as shipper:
-                run = _Run(options, form, target.push_url, shipper, progress)
+        shipper = Shipper(target, note, math.inf if options.is_following else PATIENCE_S)
+        run = _Run(options, target, shipper, progress)
+        try:
+            with _ending_on_sigterm(), shipper:
                 run.read_all(files)
-    except (IngestProblem, OSError) as problem:
-        console.print(Text(str(problem), style="red"))
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        return 130
-    took_s = max(time.monotonic() - began_s, 1e-9)
-    rate = f"{run.lines / took_s:,.0f} a second"
-    console.print(Text(f"{run.lines:,} lines, {run.bytes:,} bytes sent in {took_s:.1f} s ({rate})"))
-    return 0
+        except (IngestProblem, OSError) as problem:
+            progress.console.print(Text(str(problem), style="red"))
+            code = EXIT_FAILED
+        except KeyboardInterrupt:
+            code = 0 if options.is_following else EXIT_INTERRUPTED
+        except _Terminated:
+            code = 0 if options.is_following else EXIT_TERMINATED
+    run.summarise(console)
+    return code or (EXIT_FAILED if run.has_failed or shipper.refusals.total else 0)
 
 
-class _Reading:
-    """One file that is being read, and what of it is durable."""
+class _Lines:
+    """A block's lines with all that a request says of them."""
 
-    def __init__(self, name: str, source: BinaryIO, compression: str | None) -> None:
-        self.name = name
-        self.source = source
-        self.stream = source if compression is None else decompressed(source, compression)
-        self.is_compressed = compression is not None
-        self.is_file = name != STANDARD_INPUT and os.path.isfile(name)
-        self.identity = FileIdentity.of(os.fstat(source.fileno())) if self.is_file else None
-        self.offset = 0
-        self.form: LineFormat | None = None
+    def __init__(self, labels: str, times_ns: NDArray[np.int64], line: Utf8Column, form: LineFormat) -> None:
+        self._labels = labels
+        self._times_ns = times_ns
+        self._line = line
+        self._form = form
 
-    def skip_to(self, offset: int) -> None:
-        """Go on there."""
-        if not self.is_compressed:
-            self.stream.seek(offset)
-        else:
-            left = offset
-            while left > 0 and (piece := self.stream.read(min(left, _SKIP_BYTES))):
-                left -= len(piece)
-        self.offset = offset
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def body(self, first: int, end: int) -> bytes:
+        """Loki's push request of these rows."""
+        line = Utf8Column(self._line.buffer, self._line.start[first:end], self._line.length[first:end])
+        has_priorities = self._form is LineFormat.SYSLOG
+        priority = priorities_of(line) if has_priorities else np.empty(0, np.int64)
+        return push_body(self._labels, self._times_ns[first:end], line, priority)
 
 
 class _Run:
     """One run of the command."""
 
-    def __init__(
-        self, options: IngestOptions, form: LineFormat, target: str, shipper: Shipper, progress: Progress
-    ) -> None:
+    def __init__(self, options: IngestOptions, target: Target, shipper: Shipper, progress: Progress) -> None:
         self._options = options
-        self._form = form
-        self._target = target
         self._shipper = shipper
         self._progress = progress
-        self._positions = Positions(options.state or state_folder())
+        self._positions = Positions(options.state or state_folder(), f"{target.push_url} {target.tenant or ''}".strip())
         self._began_s = time.monotonic()
-        self.lines = self.bytes = 0
+        self._missing: set[str] = set()
+        self._is_forgetful = False
+        self._bars: dict[str, Callable[[int, LineBlock], None]] = {}
+        self._sent_lines = self._sent_bytes = 0
+        self.has_failed = False
+
+    def summarise(self, console: Console) -> None:
+        """What was sent, and what the server did not want."""
+        took_s = max(time.monotonic() - self._began_s, 1e-9)
+        refused = self._shipper.refusals
+        console.print(
+            Text(
+                f"{self._sent_lines - refused.total:,} lines sent, of {self._sent_bytes:,} bytes read, "
+                f"in {took_s:.1f} s ({self._sent_lines / took_s:,.0f} a second)"
+            )
+        )
+        for reason, count in refused.reasons():
+            console.print(Text(f"{count:,} lines refused: {reason}", style="red"))
 
     def read_all(self, files: Sequence[str]) -> None:
         """Read every file to its end, and go on with all of them where that is asked for."""
-        readings = [self._open(name) for name in files]
-        bars = [self._bar(reading) for reading in readings]
-        for reading, bar in zip(readings, bars, strict=True):
-            self._read(reading, bar, is_last=not self._options.is_following or not self._can_grow(reading))
-        if not self._options.is_following:
-            return
-        while any(self._can_grow(reading) for reading in readings):
-            for at, reading in enumerate(readings):
-                if self._can_grow(reading):
-                    readings[at] = self._go_on(reading, bars[at])
-            self._shipper.finish()
+        readings: list[Reading] = []
+        for name in dict.fromkeys(files):
+            self._read_rest(name)
+            reading = self._open(name)
+            if reading is None:
+                continue
+            if reading.identity is not None and reading.identity in {each.identity for each in readings}:
+                self._note(f"{name} is the same file as another one and is read once")
+                continue
+            if self._options.is_following and reading.can_grow:
+                readings.append(reading)
+                self._read(reading, is_last=False)
+            else:
+                self._read(reading, is_last=True)
+                readings.append(reading)
+        self._shipper.finish()
+        while self._options.is_following and (self._missing or any(each.can_grow for each in readings)):
             time.sleep(_POLL_S)
+            readings = [each for reading in readings if reading.can_grow and (each := self._go_on(reading))]
+            for name in sorted(self._missing):
+                if os.path.exists(name) and (fresh := self._open(name)):
+                    readings.append(fresh)
+                    self._read(fresh, is_last=False)
+            self._shipper.finish()
 
-    @staticmethod
-    def _can_grow(reading: _Reading) -> bool:
-        return reading.is_file and not reading.is_compressed
+    def _note(self, words: str) -> None:
+        self._progress.console.print(Text(words, style="yellow"))
 
-    def _bar(self, reading: _Reading) -> Callable[[LineBlock], None]:
-        size = os.fstat(reading.source.fileno()).st_size if self._can_grow(reading) else None
-        task = self._progress.add_task(reading.name, total=size, completed=reading.offset, lines=0, rate=0)
-        counted = 0
-
-        def advance(block: LineBlock) -> None:
-            nonlocal counted
-            counted += len(block.line)
-            rate = round(counted / max(time.monotonic() - self._began_s, 1e-9))
-            self._progress.update(task, completed=block.end_offset, lines=counted, rate=rate)
-
-        return advance
-
-    def _open(self, name: str) -> _Reading:
-        reading = _Reading(name, *open_source(name))
-        if reading.identity is not None and not self._options.is_from_start:
-            offset = self._positions.load(reading.source, reading.identity, self._target)
-            size = os.fstat(reading.source.fileno()).st_size
-            reading.skip_to(offset if reading.is_compressed or offset <= size else 0)
+    def _open(self, name: str) -> Reading | None:
+        """None where that is not possible, which is told once."""
+        is_known = name in self._missing
+        try:
+            reading = Reading(name, self._positions, is_from_start=self._options.is_from_start and not is_known)
+        except OSError as error:
+            if not is_known:
+                waits = self._options.is_following and isinstance(error, FileNotFoundError)
+                self._note(f"{name}: {error.strerror or error}" + ("; waiting for it" if waits else ""))
+                self.has_failed = self.has_failed or not waits
+                if waits:
+                    self._missing.add(name)
+            return None
+        self._missing.discard(name)
         return reading
 
-    def _go_on(self, reading: _Reading, bar: Callable[[LineBlock], None]) -> _Reading:
+    def _read_rest(self, name: str) -> None:
+        """What the last run left of a file that was rotated since."""
+        if name == STANDARD_INPUT or self._options.is_from_start:
+            return
+        if (path := moved_away(name, self._positions)) is not None:
+            self._note(f"{name} was moved to {path}, whose rest is read first")
+            rest = Reading(name, self._positions, path=path)
+            self._read(rest, is_last=True)
+
+    def _go_on(self, reading: Reading) -> Reading | None:
         """What was appended; the new file where the old one was moved away or made anew."""
-        self._read(reading, bar, is_last=False)
+        reading.restart_if_truncated()
+        if reading.has_news:
+            self._read(reading, is_last=False)
         try:
             status = os.stat(reading.name)
         except OSError:
             return reading  # moved away, and its successor is not there yet
-        if FileIdentity.of(status) != reading.identity:
-            self._read(reading, bar, is_last=True)
-            self._shipper.finish()
-            reading.source.close()
-            fresh = self._open(reading.name)
-            self._read(fresh, bar, is_last=False)
-            return fresh
-        if status.st_size < reading.offset:
-            reading.skip_to(0)
-        return reading
+        if FileIdentity.of(status) == reading.identity:
+            return reading
+        self._read(reading, is_last=True)
+        self._shipper.finish()
+        reading.close()
+        self._missing.add(reading.name)
+        fresh = self._open(reading.name)
+        if fresh is not None:
+            self._read(fresh, is_last=False)
+        return fresh
 
-    def _read(self, reading: _Reading, bar: Callable[[LineBlock], None], *, is_last: bool) -> None:
-        """From where it stands to the end."""
-        # Where a line without an end was left, it is read again with what was appended to it.
-        if self._can_grow(reading):
-            reading.stream.seek(reading.offset)
-        joins = self._options.is_multiline
-        for block in read_blocks(reading.stream, reading.offset, joins=joins, is_last=is_last):
-            reading.offset = block.end_offset
+    def _read(self, reading: Reading, *, is_last: bool) -> None:
+        """From where it stands to the end; a file that cannot be read further is told, and others go on."""
+        bar = self._bars.get(reading.name) or self._bars.setdefault(reading.name, self._bar(reading))
+        begin = reading.offset
+        blocks = reading.blocks(joins=self._options.is_multiline, is_last=is_last)
+        while True:
+            try:
+                block, now_ns = next(blocks)
+            except StopIteration:
+                return
+            except OSError as error:
+                self._note(f"{reading.name}: {error.strerror or error}")
+                self.has_failed = True
+                return
             if len(block.line):
-                self._ship(reading, block)
-            bar(block)
+                self._ship(reading, block, now_ns)
+            self._sent_bytes += block.end_offset - begin
+            begin = block.end_offset
+            bar(reading.size or 0, block)
 
-    def _ship(self, reading: _Reading, block: LineBlock) -> None:
-        if reading.form is None:
-            reading.form = guess_format(block.line) if self._form is LineFormat.AUTO else self._form
+    def _bar(self, reading: Reading) -> Callable[[int, LineBlock], None]:
+        task = self._progress.add_task(reading.name, total=reading.size, completed=reading.offset, lines=0, rate=0)
+        counted = 0
+
+        def advance(size: int, block: LineBlock) -> None:
+            nonlocal counted
+            counted += len(block.line)
+            rate = round(counted / max(time.monotonic() - self._began_s, 1e-9))
+            end = block.end_offset
+            self._progress.update(task, completed=end, total=max(size, end) or None, lines=counted, rate=rate)
+
+        return advance
+
+    def _ship(self, reading: Reading, block: LineBlock, now_ns: int) -> None:
+        wanted = LineFormat(self._options.form)
+        if wanted is not LineFormat.AUTO:
+            reading.form = wanted
+        elif reading.form is None:
+            reading.form = guess_format(block.line)
         labels = dict(self._options.labels)
         if reading.name != STANDARD_INPUT:
-            labels.setdefault("filename", str(Path(reading.name).absolute()))
+            labels.setdefault("filename", os.path.abspath(reading.name))
         elif not labels:
             labels["source"] = "stdin"
-        self.lines += len(block.line)
-        self.bytes += int(block.line.length.sum())
-        make = partial(_body, label_text(labels), reading.form, block, time.time_ns())
-        self._shipper.send(make, partial(self._remember, reading, block.end_offset))
+        times_ns = times_of(block.line, reading.form, now_ns)
+        reading.order.fill(times_ns, now_ns)
+        self._remembering(lambda: reading.note_under_way(block, now_ns))
+        lines = _Lines(label_text(labels), times_ns, block.line, reading.form)
+        self._shipper.send(lines, lambda: self._arrived(reading, len(lines)))
 
-    def _remember(self, reading: _Reading, offset: int) -> None:
-        if reading.identity is not None:
-            self._positions.save(reading.source, reading.identity, self._target, offset)
+    def _arrived(self, reading: Reading, lines: int) -> None:
+        self._sent_lines += lines
+        self._remembering(reading.note_durable)
 
-
-def _body(labels: str, form: LineFormat, block: LineBlock, now_ns: int) -> bytes:
-    return push_body(labels, times_of(block.line, form, now_ns), block.line)
+    def _remembering(self, save: Callable[[], None]) -> None:
+        """Where positions cannot be kept, lines go all the same."""
+        try:
+            save()
+        except OSError as error:
+            if not self._is_forgetful:
+                self._is_forgetful = True
+                self._note(f"positions are not remembered, another run will send all lines again: {error}")

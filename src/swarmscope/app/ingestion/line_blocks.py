@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -18,6 +18,13 @@ MAX_LINE_BYTES = 16 << 20
 _NEWLINE, _RETURN, _SPACE, _TAB = 10, 13, 32, 9
 _TRACEBACK = np.frombuffer(b"Traceback (most recent call last)", np.uint8).copy()
 _CAUSED = np.frombuffer(b"Caused by: ", np.uint8).copy()
+
+
+class Readable(Protocol):
+    """Gives bytes, and none at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """`size` bytes at the most."""
 
 
 class LineBlock(NamedTuple):
@@ -74,31 +81,40 @@ def _find_lines(
     return starts, ends, nexts, n
 
 
-def read_blocks(source: BinaryIO, offset: int, *, joins: bool, is_last: bool = True) -> Iterator[LineBlock]:
+def block_of(data: bytes, end_offset: int, *, joins: bool) -> LineBlock:
+    """The lines of whole data."""
+    buffer = np.frombuffer(data, np.uint8).copy()
+    starts, ends, _, n = _find_lines(buffer, len(buffer), joins)
+    return LineBlock(Utf8Column(buffer, starts[:n].copy(), (ends[:n] - starts[:n]).copy()), end_offset)
+
+
+def read_blocks(
+    source: Readable, offset: int, *, joins: bool, is_last: bool = True, holds_back: bool = False
+) -> Iterator[LineBlock]:
     """Lines from where `source` stands, which is `offset`, to its end.
 
-    With `is_last` what stands behind the last line end is a line too. `joins`: continuations belong to the line before.
+    With `is_last` what stands behind the last line end is a line too. `joins`: continuations belong to the line before;
+    with `holds_back` the last line of all is left for another time, when its continuations may have come.
     """
     rest = b""
     while True:
         more = source.read(BLOCK_BYTES)
         is_end = not more
-        data = rest + more
+        data = rest + more if rest else more
         if not data:
             return
         cut = len(data) if (is_end and is_last) or len(data) > MAX_LINE_BYTES else data.rfind(b"\n") + 1
         if cut:
             buffer = np.frombuffer(data, np.uint8).copy()
             starts, ends, nexts, n = _find_lines(buffer, cut, joins)
-            if joins and n > 1 and not is_end and len(data) <= MAX_LINE_BYTES:
-                # The next block may go on with the last line.
+            may_go_on = holds_back if is_end else n > 1
+            if joins and may_go_on and n > 0 and len(data) <= MAX_LINE_BYTES:
                 n -= 1
-                cut = int(nexts[n - 1])
+                cut = int(nexts[n - 1]) if n > 0 else 0
+        if cut:
             offset += cut
             column = Utf8Column(buffer, starts[:n].copy(), (ends[:n] - starts[:n]).copy())
             yield LineBlock(column, offset)
-            rest = data[cut:]
-        else:
-            rest = data
+        rest = data[cut:]
         if is_end:
             return

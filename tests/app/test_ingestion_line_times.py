@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from swarmscope.app.ingestion.line_times import LineFormat, guess_format, times_of
+from swarmscope.app.ingestion.time_order import NO_TIME
 from swarmscope.model.labels import Utf8Column
 
 NOW_NS = 1_767_355_200_000_000_000  # 2026-01-02T12:00:00Z
@@ -30,20 +31,36 @@ def _ns(text: str, ns: int = 0) -> int:
         ("syslog", "<34>1 2003-10-11T22:14:15.003Z host su - ID47 - hello", _ns("2003-10-11T22:14:15", 3_000_000)),
         ("syslog", "<34>Jan  1 22:14:15 host su: hello", _ns("2026-01-01T22:14:15")),
         ("syslog", "Dec 31 22:14:15 host su: hello", _ns("2025-12-31T22:14:15")),
-        ("text", "no time at all in this one", NOW_NS),
-        ("text", "2026-13-02T03:04:05Z no such month", NOW_NS),
-        ("text", "1969-01-01T00:00:00Z before all", 0),
+        ("text", "no time at all in this one", NO_TIME),
+        ("text", "2026-13-02T03:04:05Z no such month", NO_TIME),
+        ("text", "1969-12-31T23:59:59Z before all", -1_000_000_000),
+        ("text", "INFO  [main] 2026-01-02 03:04:05,250 hello", _ns("2026-01-02T03:04:05", 250_000_000)),
+        ("text", "at the end 2026-01-02T03:04:05", _ns("2026-01-02T03:04:05")),
+        ("text", "x" * 60 + " 2026-01-02T03:04:05 is too far behind", NO_TIME),
+        ("text", "I0102 03:04:05.250000    17 main.go:12] hello", _ns("2026-01-02T03:04:05", 250_000_000)),
+        ("text", '10.0.0.1 - - [31/Dec/2025:20:04:05 -0700] "GET / HTTP/1.1" 200 5', _ns("2026-01-01T03:04:05")),
+        ("text", '10.0.0.1 - - [31/Dez/2025:20:04:05 -0700] "GET / HTTP/1.1" 200 5', NO_TIME),
+        ("json", '{"@timestamp":"2026-01-02T03:04:05.000Z","message":"x"}', _ns("2026-01-02T03:04:05")),
+        (
+            "json",
+            '{"log":"x","stream":"stdout","time":"2026-01-02T03:04:05.000000009Z"}',
+            _ns("2026-01-02T03:04:05", 9),
+        ),
+        ("json", '{"date":"never","Time":"2026-01-02T03:04:05Z"}', _ns("2026-01-02T03:04:05")),
+        ("json", "{broken", NO_TIME),
+        ("json", '{"ts":1767323045123456}', 1_767_323_045_123_456_000),
+        ("json", '{"ts":"1767323045123456789"}', 1_767_323_045_123_456_789),
+        ("syslog", "<13>1 - host su - ID47 - no time", NO_TIME),
     ],
 )
 def test_a_lines_own_time(form, line, expected):
     assert times_of(Utf8Column.from_strings([line]), LineFormat(form), NOW_NS).tolist() == [expected]
 
 
-def test_lines_without_a_time_follow_the_one_before_and_equal_times_are_told_apart():
-    lines = ["first", "2026-01-02T03:04:05Z a", "b", "2026-01-02T03:04:05Z a", "2026-01-02T03:04:06Z c", "d"]
-    at = _ns("2026-01-02T03:04:05")
-    expected = [NOW_NS, at, at + 1, at + 2, at + 1_000_000_000, at + 1_000_000_001]
-    assert times_of(Utf8Column.from_strings(lines), LineFormat.TEXT, NOW_NS).tolist() == expected
+def test_each_line_has_the_name_that_tells_most():
+    lines = ['{"time":"2026-01-02T03:04:05Z"}', '{"timestamp":"2026-01-02T03:04:06Z","time":"x"}', '{"a":1}']
+    expected = [_ns("2026-01-02T03:04:05"), _ns("2026-01-02T03:04:06"), NO_TIME]
+    assert times_of(Utf8Column.from_strings(lines), LineFormat.JSON, NOW_NS).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -57,8 +74,13 @@ def test_lines_without_a_time_follow_the_one_before_and_equal_times_are_told_apa
         ("", "text"),
     ],
 )
-def test_form_is_guessed_from_the_first_line(line, form):
+def test_form_is_guessed_from_a_line(line, form):
     assert guess_format(Utf8Column.from_strings([line])) == form
+
+
+def test_a_banner_does_not_decide_the_form():
+    lines = ["starting up", '{"a":1}', '{"a":2}']
+    assert guess_format(Utf8Column.from_strings(lines)) == "json"
 
 
 def test_no_line_has_no_times():
