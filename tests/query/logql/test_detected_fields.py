@@ -35,13 +35,29 @@ def test_fields_of_lines_and_metadata(reader):
     assert sorted(found) == [
         "app_extracted", "detected_level", "mixed", "ok", "ratio", "size", "status", "took", "user",
     ]  # fmt: skip
-    assert found["status"] == DetectedField("status", "int", 3, ("json", "logfmt"), ("500", "404", "200"))
-    assert found["took"] == DetectedField("took", "duration", 2, ("json",), ("2ms", "1.5s"))
+    assert found["status"] == DetectedField("status", "int", 3, ("json", "logfmt"), ("500", "404", "200"), ("status",))
+    assert found["took"] == DetectedField("took", "duration", 2, ("json",), ("2ms", "1.5s"), ("took",))
     assert found["size"] == DetectedField("size", "bytes", 1, ("logfmt",), ("20KB",))
     assert found["ratio"].type == "float"
     assert found["ok"].type == "boolean"
     assert found["user"] == DetectedField("user", "string", 2, (), ("bob", "ann"))
     assert found["detected_level"].cardinality == 2
+
+
+def test_paths_of_fields_in_json():
+    made = MemoryLogReader()
+    # `a_b` is a member's own name in one line and two names in the other; the newest line tells.
+    old = '{"a_b":1,"http":{"status-code":200,"2xx":{"ok":true}},"9lives":1,"list":[{"x":1}],"app":"in","gone":null}'
+    made.add_lines({"app": "x"}, [(1, old), (2, '{"a":{"b":2}}'), (3, "plain=1"), (4, '{"broken":')])
+    found = fields(made)
+    assert {name: field.json_path for name, field in found.items() if field.json_path} == {
+        "a_b": ("a", "b"),
+        "http_status_code": ("http", "status-code"),
+        "http_2xx_ok": ("http", "2xx", "ok"),
+        "_9lives": ("9lives",),
+        "app_extracted": ("app",),
+    }
+    assert found["plain"].json_path == ()
 
 
 def test_only_the_newest_lines_are_looked_at(reader):

@@ -52,6 +52,7 @@ async def _fields(exchange: LokiExchange) -> Response:
                 "type": field.type,
                 "cardinality": field.cardinality,
                 "parsers": list(field.parsers) or None,
+                **({"jsonPath": list(field.json_path)} if field.json_path else {}),
             }
             for field in found
         ]

@@ -6,16 +6,18 @@ Endpoints: https://grafana.com/docs/loki/latest/reference/loki-http-api/ (detect
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from swarmscope.lang.logql.nodes import JsonParser, LogfmtParser, LogPipeline, UnpackParser
 from swarmscope.lang.logql.quoting import read_bytes, read_go_duration_ns
 from swarmscope.model.labels import Utf8Column
-from swarmscope.query.logql.blocks import ERROR, ERROR_DETAILS, LabelKind, LineBlock, coalesced, without
+from swarmscope.query.logql.blocks import ERROR, ERROR_DETAILS, EXTRACTED, LabelKind, LineBlock, coalesced, without
+from swarmscope.query.logql.extraction import field_name
 from swarmscope.query.logql.json_parser import parse_json
 from swarmscope.query.logql.label_parsing import PARSERS, set_field
 from swarmscope.query.logql.logfmt_parser import parse_logfmt
@@ -41,6 +43,7 @@ class DetectedField:
     cardinality: int
     parsers: tuple[str, ...]
     values: tuple[str, ...]
+    json_path: tuple[str, ...] = ()  # the names that lead to it where it lies in JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,48 @@ def detect_fields(block: LineBlock, tree: LogPipeline, order: NDArray[np.int64],
             field = _field(name, column.take(order), used)
             if field is not None:
                 found.append(field)
-    return sorted(found, key=lambda field: field.name)
+    in_json = {_plain_name(field.name) for field in found if JSON in field.parsers}
+    paths = find_json_paths(block.line.take(order), in_json)
+    placed = (
+        replace(field, json_path=paths.get(_plain_name(field.name), ())) if JSON in field.parsers else field
+        for field in found
+    )
+    return sorted(placed, key=lambda field: field.name)
+
+
+def _plain_name(name: str) -> str:
+    """A field's name as the parser made it, before it was found to be taken."""
+    return name.removesuffix(EXTRACTED)
+
+
+def find_json_paths(line: Utf8Column, wanted: set[str]) -> dict[str, tuple[str, ...]]:
+    """The names of members that lead to each wanted field, from the first line that has it.
+
+    # Slow path: a few hundred lines, and no more than it takes to meet every field
+    """
+    paths: dict[str, tuple[str, ...]] = {}
+    starts, lengths = line.start.tolist(), line.length.tolist()
+    for start, length in zip(starts, lengths, strict=True):
+        if len(paths) == len(wanted):
+            break
+        try:
+            told = orjson.loads(line.buffer[start : start + max(length, 0)].tobytes())
+        except orjson.JSONDecodeError:
+            continue
+        for path in _member_paths(told, ()):
+            name = field_name("_".join(path))
+            if name in wanted:
+                paths.setdefault(name, path)
+    return paths
+
+
+def _member_paths(told: object, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths to everything in an object that is none itself; arrays are no fields."""
+    if isinstance(told, dict):
+        for name, member in told.items():
+            yield from _member_paths(member, (*above, name))
+    elif above and not isinstance(told, list):
+        yield above
 
 
 def _field(name: str, column: Utf8Column, parsers: tuple[str, ...]) -> DetectedField | None:
