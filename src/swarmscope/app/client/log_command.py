@@ -154,6 +154,8 @@ def _show_lines(question: LogQuestion, peer: LogPeer) -> None:
             border = min(line.ts_ns for line in page)
             end_ns = border + 1
         seen = {line.identity for line in page if line.ts_ns == border}
+    if not question.is_forward:
+        found.reverse()  # lines of one time came in the opposite of their order, too
     found.sort(key=lambda line: line.ts_ns)
     show = _printer(question)
     for line in found[: question.limit] if question.is_forward else found[-question.limit :]:

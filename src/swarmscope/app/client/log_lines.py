@@ -57,7 +57,8 @@ def spell_time_ns(ts_ns: int) -> str:
 def print_line(line: LogLine, console: Console, *, with_labels: bool = False) -> None:
     """Time, level, service and text, coloured by level; `with_labels`: all labels in place of the service."""
     style = _LEVEL_STYLES.get(line.level, "")
-    text = Text(spell_time_ns(line.ts_ns), style="dim")
+    text = Text()  # a style of its own would be that of all that is appended
+    text.append(spell_time_ns(line.ts_ns), style="dim")
     text.append(f" {line.level.upper()[:_WIDEST_LEVEL]:<{_WIDEST_LEVEL}} ", style=style)
     service = line.labels.get("service_name", "")
     if with_labels:
