@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel, ByteSize
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from swarmscope.app.settings import Settings
 from swarmscope.app.settings.agent_config import FOREIGN_VARIABLES, translated_paths
@@ -33,8 +34,8 @@ what is allowed. `swarmscope config check FILE` checks a file without starting a
 
 Durations are written as in Prometheus (`500ms`, `30s`, `1h30m`, `90d`), sizes as bytes or with a unit (`32MiB`).
 """
-SECTIONS_WITHOUT_EFFECT = frozenset({"agent", "alerts", "anomalies", "peers", "traces"})
-SETTINGS_WITHOUT_EFFECT = frozenset({("retention", "traces")})
+SECTIONS_WITHOUT_EFFECT = frozenset({"agent", "alerts", "anomalies", "peers"})
+SETTINGS_WITHOUT_EFFECT: frozenset[tuple[str, ...]] = frozenset()
 _METRICS_HEAD = """# The program's own metrics
 
 Served at `/metrics` on the main port, in the text format 0.0.4 or as OpenMetrics. `swarmscope_…` are declared in
@@ -44,6 +45,8 @@ among them.
 | metric | type | labels | what it says |
 |---|---|---|---|
 """
+# How a key of settings that stand many times is written: by their name, or by their position.
+_KEY_OF_ENTRY: dict[Any, str] = {dict: "NAME", list: "N"}
 
 
 def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo, Any]]:
@@ -51,17 +54,19 @@ def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
     for name, field in model.model_fields.items():
         key = (*path, field.alias or name)
         inner = model_in(field.annotation)
-        if inner is not None and get_origin(field.annotation) is not dict:
+        if inner is not None and get_origin(field.annotation) not in _KEY_OF_ENTRY:
             yield from _leaves(inner, key)
             continue
         yield key, field, field.get_default(call_default_factory=True)
         if inner is not None:
-            yield from _leaves(inner, (*key, "NAME"))
+            yield from _leaves(inner, (*key, _KEY_OF_ENTRY[get_origin(field.annotation)]))
 
 
 def _spell_default(path: tuple[str, ...], default: Any) -> str:
     if default is None:
         return "not set"
+    if default is PydanticUndefined:
+        return "needed"
     if default == FOREVER and path[0] == "retention":
         return "`infinite`"
     if isinstance(default, ByteSize):
