@@ -1,0 +1,1 @@
+"""What the APIs of traces share: whole spans in OpenTelemetry's messages, and what is odd about a trace."""
