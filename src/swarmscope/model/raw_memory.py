@@ -178,3 +178,14 @@ def equal_lanes(typing_context: Any, place: Any, byte: Any, other_place: Any, ot
         return builder.zext(builder.bitcast(both, ir.IntType(LANES)), _WORD)
 
     return types.uint64(types.int64, types.uint64, types.int64, types.uint64), codegen
+
+
+@_instruction
+def either_lanes(typing_context: Any, place: Any, byte: Any, other_byte: Any) -> Any:
+    """A bit for each of LANES bytes from `place` on: set where it is one of the two."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        either = builder.or_(_equal_bytes(builder, args[0], args[1]), _equal_bytes(builder, args[0], args[2]))
+        return builder.zext(builder.bitcast(either, ir.IntType(LANES)), _WORD)
+
+    return types.uint64(types.int64, types.uint64, types.uint64), codegen

@@ -71,6 +71,15 @@ def test_only_wanted_names_are_taken() -> None:
     assert failed == [False] * 3
 
 
+def test_wanted_names_of_every_size() -> None:
+    keys = ["a", "ab", "abc", "1a", "12", "é", "x" * 62, "x" * 63, "x" * 64, "y" * 70, "9" + "z" * 63, ""]
+    told = {key: {"in": {"er": str(n)}} if n % 4 == 3 else str(n) for n, key in enumerate(keys)}
+    line = json.dumps(told, ensure_ascii=False)
+    for name, text in _flat(told).items():
+        assert _parsed([line], (name,))[0] == [{name: text}]
+    assert _parsed([line, '{"abcd": tru}'], ("nope",)) == ([{}, {}], [False, True])
+
+
 def test_what_is_no_object_fails_alone() -> None:
     lines = [
         "",

@@ -39,6 +39,7 @@ MAX_DEPTH = 64
 _UNDERSCORE, _QUOTE, _COMMA, _COLON = 0x5F, 0x22, 0x2C, 0x3A
 _OPEN, _CLOSE, _OPEN_LIST, _CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
 _MALFORMED = -1
+_LAST_BIT = 63
 
 
 def parse_json(line: Utf8Column, wanted: tuple[str, ...] | None, *, flat_strings: bool = False) -> Extracted:
@@ -62,9 +63,10 @@ def _scan_lines(
     path, depths = np.empty(MAX_NAME_BYTES + 1, np.uint8), np.empty(MAX_DEPTH + 1, np.int64)
     decoded = np.empty(lengths.max() if len(lengths) else 0, np.uint8)
     names, fields, counts = names_at(table[0]), fields_at(table[1]), table[1].counts
+    sizes = ~np.uint64(0) if may_add else _wanted_sizes(table[0])
     for row in range(first, len(starts)):
         # Taken in every round, or the arrays would be freed before the loop: an address keeps nothing alive.
-        scratch = (address_of(path), address_of(depths), address_of(decoded))
+        scratch = (address_of(path), address_of(depths), address_of(decoded), sizes)
         n_fields, n_bytes = counts[0], counts[1]
         span = (address_of(text), starts[row], starts[row] + lengths[row])
         outcome = _scan_object(span, row, scratch, (names, fields), may_add, flat_strings)
@@ -76,10 +78,26 @@ def _scan_lines(
 
 
 @njit(nogil=True, cache=True)
+def _wanted_sizes(names: NameArrays) -> Int:
+    """A bit for each size that the key of a wanted field may have in the outer object; the last for all above it."""
+    sizes = np.uint64(0)
+    for number in range(names.counts[0]):
+        length = names.length[number]
+        for size in (length - 1, length):  # a leading digit gets an underscore in front
+            sizes |= np.uint64(1) << np.uint64(min(max(size, 0), _LAST_BIT))
+    return sizes
+
+
+@njit(nogil=True, cache=True)
+def _is_wanted_size(sizes: Int, size: Int) -> bool:
+    return bool((sizes >> np.uint64(min(size, _LAST_BIT))) & np.uint64(1))
+
+
+@njit(nogil=True, cache=True)
 def _scan_object(
     span: tuple[Int, Int, Int],
     row: Int,
-    scratch: tuple[Int, Int, Int],
+    scratch: tuple[Int, Int, Int, Int],
     target: tuple[Names, Fields],
     may_add: bool,
     flat_strings: bool,
@@ -87,7 +105,7 @@ def _scan_object(
     """One line: _MALFORMED where it is no JSON object, else why it ended."""
     base, at, end = span
     names, fields = target
-    path, depths, decoded = scratch
+    path, depths, decoded, sizes = scratch
     at = skip_space(base, at, end)
     if at >= end or byte_at(base, at) != _OPEN:
         return _MALFORMED
@@ -114,8 +132,10 @@ def _scan_object(
         name_end, has_escape, at = _name_span(base, at, end)
         if at < 0:
             return _MALFORMED
-        length = _append_name((base, name_begin, name_end), has_escape, path, prefix, decoded)
         byte = byte_at(base, at)
+        length = np.int64(0)  # Fast path: nobody wants a name of that size
+        if depth or byte == _OPEN or has_escape or _is_wanted_size(sizes, name_end - name_begin):
+            length = _append_name((base, name_begin, name_end), has_escape, path, prefix, decoded)
         is_first = byte == _OPEN
         if flat_strings and byte != _QUOTE:
             is_first = False
