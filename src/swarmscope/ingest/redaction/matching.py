@@ -4,7 +4,8 @@ Texts are copied one behind the other, each followed by a line feed, so that not
 own buffer is looked at, and their edges are edges for the patterns too. A scan tells only which patterns are in it at
 all, which makes its cost independent of how many finds there are; where there are some, smaller and smaller runs of
 texts are scanned. Measured: a million lines of 330 bytes without finds take 0.3 CPU-s, copying included, and 0.6 where
-every line is scanned by itself.
+every line is scanned by itself. Attributes are mostly the same from line to line: a pair that was clean is not scanned
+again as long as it is remembered.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.ingest.redaction.clean_pairs import CleanPairs
 from swarmscope.ingest.redaction.detectors import Detector, compile_database
 from swarmscope.model.labels import Utf8Column
 
@@ -62,15 +64,27 @@ class Matcher:
         """Raises BadPatternError where the patterns cannot be compiled together."""
         self._database = compile_database(list(detectors)) if detectors else None
         self._mine = _Seen()
+        self._clean = CleanPairs()
 
     def find(self, texts: Utf8Column, names: Utf8Column | None = None) -> Candidates:
         """Texts with a pattern in them. With `names`, text i is scanned as `name=text`."""
-        found = Candidates([], [])
         if self._database is None or not len(texts):
-            return found
-        columns = _Texts(*_parts(texts), *_parts(names or texts), names is not None)
+            return Candidates([], [])
+        if names is None:
+            return self._find(_Texts(*_parts(texts), *_parts(texts), has_names=False))
+        rows, hashes = self._clean.unknown(_dense(names), _dense(texts))
+        if not len(rows):
+            return Candidates([], [])
+        found = self._find(_Texts(*_parts(texts.take(rows)), *_parts(names.take(rows)), has_names=True))
+        is_clean = np.ones(len(rows), np.bool_)
+        is_clean[found.rows] = False
+        self._clean.remember(hashes[rows[is_clean]])
+        return Candidates(rows[found.rows].tolist(), found.patterns)
+
+    def _find(self, columns: _Texts) -> Candidates:
+        found = Candidates([], [])
         ends = _ends(columns)
-        first, n = 0, len(texts)
+        first, n = 0, len(ends)
         while first < n:
             begin = int(ends[first - 1]) if first else 0
             last = max(int(np.searchsorted(ends, begin + _CHUNK_BYTES, side="right")), first + 1)
@@ -111,6 +125,10 @@ class Matcher:
 
 def _note(pattern: int, _start: int, _end: int, _flags: int, seen: set[int]) -> None:
     seen.add(pattern)
+
+
+def _dense(column: Utf8Column) -> Utf8Column:
+    return Utf8Column(column.buffer, np.ascontiguousarray(column.start), np.ascontiguousarray(column.length))
 
 
 def _parts(column: Utf8Column) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
