@@ -112,7 +112,8 @@ def walk(
         counts = [int(outcome[cell]) for cell in (N_PAIRS, N_EVENTS, N_LINKS)]
         check_count(counts[0], MAX_PAIRS, "attributes")
         check_count(counts[1] + counts[2], MAX_ENTRIES, "events and links")
-        claim_entries(counts[0], counts[1] + counts[2])
+        if rooms != counts:
+            claim_entries(counts[0], counts[1] + counts[2])
         if all(count <= room for count, room in zip(counts, rooms, strict=True)):
             break
         rooms = counts

@@ -67,7 +67,7 @@ _PART_PURPOSE, _NAME_PURPOSE = 11, 12  # of the hashes
 MAX_SPANS = 1_000_000
 # Distinct ones become Python objects, each.
 MAX_PARTS = 100_000
-_ENTRY_BYTES = 500  # of an event or a link while it is decoded, without attributes
+_ENTRY_BYTES = 250  # of an event or a link while it is decoded, without attributes
 _PART_BYTES = 1500
 BAD_TRACE_ID = f"the trace id has not {TRACE_ID_BYTES} bytes, or they are all zero"
 BAD_SPAN_ID = f"the span id has not {SPAN_ID_BYTES} bytes, or they are all zero"
