@@ -13,6 +13,7 @@ from swarmscope.model.errors import LimitExceededError, MalformedInputError
 from swarmscope.receivers.otlp import span_columns, span_decode
 from swarmscope.receivers.otlp.json_request import encode_json_request
 from swarmscope.receivers.otlp.span_decode import BAD_SPAN_ID, BAD_TRACE_ID, DecodedSpans, TracesDecoder
+from swarmscope.receivers.wire.decode_room import array_bytes
 from swarmscope.testing.plain_spans import NO_SPAN, PlainSpan, from_batch
 from tests.receivers.otlp.span_requests import Pairs, requests, set_attributes, to_json, to_plain, to_texts
 from tests.receivers.otlp.test_log_decode import encode_varint
@@ -300,3 +301,18 @@ def test_memory_is_claimed_before_it_is_taken(request_message: Any) -> None:
     assert claims[0] > len(body)
     assert claims == sorted(claims)
     assert claims[-1] > claims[0]
+
+
+SMALLEST = {
+    "attributes": RAW_IDS + b"\x4a\x00" * 50_000,
+    "events": RAW_IDS + b"\x5a\x00" * 50_000,
+    "links": RAW_IDS + b"\x6a\x00" * 50_000,
+}
+
+
+@pytest.mark.parametrize("kind", SMALLEST)
+def test_claims_cover_the_smallest_messages(kind: str) -> None:
+    claims: list[int] = []
+    body = wrap(SMALLEST[kind])
+    batch = decode(body, claims.append).batch
+    assert array_bytes(batch) < claims[-1] < 250 * len(body)
