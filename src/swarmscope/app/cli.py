@@ -43,7 +43,7 @@ def up(
     config: ConfigFile = None,
     agent_config: AgentFile = None,
     demo: Annotated[
-        bool | None, typer.Option("--demo", help="Send metrics of a pretended fleet.", show_default=False)
+        bool | None, typer.Option("--demo", help="Send telemetry of a pretended fleet.", show_default=False)
     ] = None,
     enable_admin_api: Annotated[
         bool | None, typer.Option("--enable-admin-api", help="Open the admin endpoints.", show_default=False)

@@ -107,7 +107,7 @@ class Program:
         # The main port comes last: once it answers, everything does.
         await stack.enter_async_context(serving(main_app(parts, receivers, guard), listeners.main))
         if settings.demo:
-            endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}/v1/metrics"
+            endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}"
             await stack.enter_async_context(demonstrating(endpoint, tokens.first))
         # Stopped first: a request that waits for it would keep its server from ending.
         stack.callback(store.engine.stop_administration)

@@ -17,6 +17,7 @@ from opentelemetry.sdk.resources import Resource
 
 from swarmscope import __version__
 from swarmscope.app.demo.fleet import Activity, Agent, Call, Fleet, Role
+from swarmscope.app.demo.work import FleetWork
 
 _EXPORT_EVERY_MS = 5_000
 # The buckets that the conventions advise for these two instruments.
@@ -93,7 +94,7 @@ class _RoleTelemetry:
 
 
 class FleetTelemetry:
-    """Sends what the fleet does to an OTLP/HTTP endpoint (`http://127.0.0.1:4318/v1/metrics`)."""
+    """Sends what the fleet does to an OTLP/HTTP endpoint (`http://127.0.0.1:4318`): metrics, and its work."""
 
     def __init__(self, fleet: Fleet, endpoint: str, token: str | None) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -101,16 +102,20 @@ class FleetTelemetry:
         for agent in fleet.agents:
             by_role.setdefault(agent.role, []).append(agent)
         self._roles = {
-            role.name: _RoleTelemetry(role, agents, OTLPMetricExporter(endpoint, headers=headers))
+            role.name: _RoleTelemetry(role, agents, OTLPMetricExporter(f"{endpoint}/v1/metrics", headers=headers))
             for role, agents in by_role.items()
         }
+        self._work = FleetWork(endpoint, headers, fleet.agents)
 
     def record(self, activities: Iterable[Activity]) -> None:
-        """Count one tick."""
-        for done in activities:
+        """Count one tick, and tell of what was done in it."""
+        tick = list(activities)
+        for done in tick:
             self._roles[done.agent.role.name].record(done)
+        self._work.record(tick)
 
     def close(self) -> None:
         """Send what is left, for at most two seconds a role."""
+        self._work.close()
         for telemetry in self._roles.values():
             telemetry.provider.shutdown(timeout_millis=2_000)

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
     prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
     loki_port: Port = Field(default=3100, description="Loki's port, opened by `compat_ports`.")
-    demo: bool = Field(default=False, description="Send metrics of a pretended fleet to the own OTLP port.")
+    demo: bool = Field(default=False, description="Send telemetry of a pretended fleet to the own OTLP port.")
     log: sections.LogSettings = sections.LogSettings()
     storage: sections.StorageSettings = sections.StorageSettings()
     retention: sections.RetentionSettings = sections.RetentionSettings()
