@@ -98,6 +98,16 @@ SPANS_KEPT_FOR = _counter(
     "swarmscope_spans_kept_for_total", "Spans for which their trace is kept: error, slow, policy.", ("reason",)
 )
 
+DERIVED_SAMPLES = _counter("swarmscope_derived_samples_total", "Samples and native histograms made from spans.")
+UNDERIVED_SPANS = _counter(
+    "swarmscope_underived_spans_total",
+    "Spans without metrics of their own: overflow (too many label combinations), tenants (too many tenants).",
+    ("reason",),
+)
+DERIVATION_FAILURES = _counter(
+    "swarmscope_derivation_failures_total", "Failures by stage: spans, metrics. Spans pass all the same.", ("stage",)
+)
+
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )

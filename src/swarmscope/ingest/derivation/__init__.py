@@ -1,0 +1,1 @@
+"""Metrics out of spans while they pass: calls and durations by operation, and who calls whom."""
