@@ -136,7 +136,8 @@ class DerivingSpanSink:
             with tenant.lock:
                 idle = table.idle_rows(now_ms - idle_ms)
                 ends = builder.ends(idle, now_ms) if len(idle) else None
-                table.forget(idle)
+                if len(idle):
+                    table.forget(idle)
             if ends is not None:
                 self._write(ends)
             for rows in _parts(np.flatnonzero(table.created_ms > 0)):
