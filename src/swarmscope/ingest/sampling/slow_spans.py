@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -22,6 +23,14 @@ _HALVED_AT = 10_000.0
 _PROBES = 16
 
 
+class _Histograms(NamedTuple):
+    """Open addressing by operation; a free row has the key 0."""
+
+    keys: NDArray[np.uint64]  # [power of two]
+    counts: NDArray[np.float32]  # [power of two, _BUCKETS]
+    totals: NDArray[np.float64]  # [power of two] sums of `counts`
+
+
 class SlowSpans:
     """Durations by operation. Thread-safe, bounded: operations beyond the bound have no slow spans."""
 
@@ -29,16 +38,16 @@ class SlowSpans:
         """`percentile` in 0 … 1: spans above it are slow."""
         self._percentile = percentile
         size = 1 << max(4, max_operations.bit_length())
-        self._keys = np.zeros(size, np.uint64)
-        self._counts = np.zeros((size, _BUCKETS), np.float32)
-        self._totals = np.zeros(size, np.float64)
+        self._histograms = _Histograms(
+            np.zeros(size, np.uint64), np.zeros((size, _BUCKETS), np.float32), np.zeros(size, np.float64)
+        )
         self._lock = threading.Lock()
 
     def judge(self, operation: NDArray[np.uint64], duration_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether each span [n] is slower than the percentile of those of its operation [n] (a hash) before it."""
         slow = np.zeros(len(operation), np.bool_)
         with self._lock:
-            _judge(self._keys, self._counts, self._totals, operation, duration_ns, self._percentile, slow)
+            _judge(self._histograms, operation, duration_ns, self._percentile, slow)
         return slow
 
 
@@ -75,14 +84,13 @@ def _is_above(counts: NDArray[np.float32], total: float, bucket: int, percentile
 
 @njit(nogil=True, cache=True)
 def _judge(
-    keys: NDArray[np.uint64],
-    counts: NDArray[np.float32],
-    totals: NDArray[np.float64],
+    histograms: _Histograms,
     operation: NDArray[np.uint64],
     duration_ns: NDArray[np.int64],
     percentile: float,
     slow: NDArray[np.bool_],
 ) -> None:
+    keys, counts, totals = histograms
     for row in range(len(operation)):
         slot = _slot(keys, max(operation[row], np.uint64(1)))
         if slot < 0:
