@@ -18,6 +18,7 @@ from swarmscope.store.embedded.logs.shapes import ShapeTable
 from swarmscope.store.embedded.native import AnyColumn, decode_native_rows, encode_native
 
 _REQUEST = LineRequest(0, 1 << 62)
+_TO_GROW = 1 << 12  # more rows than the table of recent lines begins with: growing is a kernel too
 
 
 def warm_up() -> None:
@@ -27,10 +28,11 @@ def warm_up() -> None:
         batch = _batch(*layout)
         staged = lines.stage(batch, np.zeros(1, np.int64), ShapeTable().intern(batch.metadata), np.arange(2))
         recent = RecentLines()
-        recent.reserve(2)
+        recent.reserve(_TO_GROW)
         recent.admit(staged)
         lines.publish()
         _read(lines.snapshot())
+    ShapeTable().intern(LabelSets.from_dicts([{f"name{k}": "v"} for k in range(16)]))
     stored, _ = from_frame(to_frame(staged._replace(text=staged.text[: int(lines.n_bytes)]), {}))
     lines.stage_lines(stored)
 
