@@ -21,8 +21,8 @@ FIRST_DAILY_NS = FIRST_DAILY_MS * 1_000_000
 OLD_PARTITION_NS = 30 * NS_PER_DAY
 
 
-def _partition(column: str) -> str:
-    """SQL of `partitions`."""
+def partition_sql(column: str) -> str:
+    """SQL of `partitions`, of a column with nanoseconds."""
     old = f"intDiv(greatest({column}, 0), {OLD_PARTITION_NS})"
     return f"if({column} < {FIRST_DAILY_NS}, {old}, intDiv({column}, {NS_PER_DAY}))"
 
@@ -64,7 +64,7 @@ LOGS = Table(
     order_by="(stream, ts)",
     time_column="ts",
     ticks_per_second=1_000_000_000,
-    partition_by=_partition("ts"),
+    partition_by=partition_sql("ts"),
     settings=", ".join(
         (
             _DAILY_SETTINGS,
@@ -94,7 +94,7 @@ LOG_COUNTS = Table(
     order_by="(stream, bucket, level)",
     time_column="bucket",
     ticks_per_second=1_000_000_000,
-    partition_by=_partition("bucket"),
+    partition_by=partition_sql("bucket"),
     settings=_DAILY_SETTINGS,
 )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from swarmscope.schema import rollups
 from swarmscope.schema.log_tables import LOG_TABLES
+from swarmscope.schema.span_tables import SPAN_TABLES
 from swarmscope.schema.tables import METRIC_TABLES
 
 VERSION_TABLE = "schema_version"
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=1, statements=tuple(table.create_statement() for table in METRIC_TABLES)),
     Migration(version=2, statements=rollups.STATEMENTS),
     Migration(version=3, statements=tuple(table.create_statement() for table in LOG_TABLES)),
+    Migration(version=4, statements=tuple(table.create_statement() for table in SPAN_TABLES)),
 )
 LATEST_VERSION = MIGRATIONS[-1].version
 

@@ -27,6 +27,7 @@ _DTYPES: dict[str, np.dtype[np.generic]] = {
     "Int16": np.dtype(np.int16),
     "Int32": np.dtype(np.int32),
     "Int64": np.dtype(np.int64),
+    "Float32": np.dtype(np.float32),
     "Float64": np.dtype(np.float64),
 }
 _TYPES = {dtype: name for name, dtype in _DTYPES.items()}

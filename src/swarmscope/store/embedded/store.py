@@ -16,6 +16,7 @@ from swarmscope.schema.log_tables import TIMED_LOG_TABLES
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
 from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCH_LAST_REFRESH, TOUCHED
+from swarmscope.schema.span_tables import TIMED_SPAN_TABLES
 from swarmscope.schema.tables import HISTOGRAMS, SAMPLES, SERIES, TIMED_METRIC_TABLES
 from swarmscope.store.catalogue import Catalogue
 from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
@@ -34,6 +35,7 @@ from swarmscope.store.embedded.reader import EmbeddedReader
 from swarmscope.store.embedded.recall import recall_newest
 from swarmscope.store.embedded.repair import Repair
 from swarmscope.store.embedded.replay import Replay
+from swarmscope.store.embedded.spans.span_store import SpanStore, SpanStoreSettings
 from swarmscope.store.embedded.unusable import explained
 from swarmscope.store.embedded.upkeep import Upkeep
 
@@ -57,10 +59,11 @@ class StoreSettings:
     max_label_cells: int = MAX_LABEL_CELLS
     commit: CommitSettings = field(default_factory=CommitSettings)
     logs: LogStoreSettings = field(default_factory=LogStoreSettings)
+    spans: SpanStoreSettings = field(default_factory=SpanStoreSettings)
 
 
 class EmbeddedStore:
-    """`sink`, `reader` and `index` are what the rest of the program is handed; `log_…` are the same of logs."""
+    """`sink`, `reader` and `index` are what the rest of the program is handed; `log_…` and `span_…` are too."""
 
     def __init__(self, settings: StoreSettings, clock: Clock) -> None:
         """Open the folder: lock, migrate, load the catalogue, replay the journal.
@@ -104,6 +107,10 @@ class EmbeddedStore:
             self.engine, settings.folder / "journal-logs", settings.logs, self._clock, fsync=settings.fsync
         )
         self.log_sink, self.log_reader, self.log_index = self.logs.sink, self.logs.reader, self.logs.catalogue
+        self.spans = SpanStore(
+            self.engine, settings.folder / "journal-spans", settings.spans, self._clock, fsync=settings.fsync
+        )
+        self.span_sink, self.span_reader = self.spans.sink, self.spans.reader
         active = Generation(self._journal.new_segment())
         self.memory = Memory(
             active, max_cached_rows=settings.max_cached_rows, covered_after_ms=self._newest_stored_ms()
@@ -142,7 +149,8 @@ class EmbeddedStore:
     def _apply_retention(self) -> None:
         metrics_s, logs_s = self._settings.metrics_retention_s, self._settings.logs.retention_s
         kept_s = [(table, metrics_s) for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED)]
-        for table, wanted in (*kept_s, *((table, logs_s) for table in TIMED_LOG_TABLES)):
+        kept_s += [(table, logs_s) for table in TIMED_LOG_TABLES]
+        for table, wanted in (*kept_s, *((table, self._settings.spans.retention_s) for table in TIMED_SPAN_TABLES)):
             current = self.engine.table(
                 "SELECT create_table_query AS query FROM system.tables "
                 "WHERE database = currentDatabase() AND name = {name:String}",
@@ -196,7 +204,8 @@ class EmbeddedStore:
     def flush(self, timeout_s: float = 60.0) -> bool:
         """Bring everything acknowledged so far into parts; whether that was done in time."""
         are_samples_in = self.sink.seal_now(timeout_s) and self.flusher.wait_idle(timeout_s)
-        return self.logs.flush(timeout_s) and are_samples_in
+        are_lines_in = self.logs.flush(timeout_s)
+        return self.spans.flush(timeout_s) and are_lines_in and are_samples_in
 
     def forget_cache(self) -> None:
         """Read everything from parts again: they were changed."""
@@ -211,6 +220,7 @@ class EmbeddedStore:
         self._upkeep.close()
         self.sink.close()
         self.logs.close(timeout_s)
+        self.spans.close(timeout_s)
         self.flusher.close(timeout_s)
         close_active(self.memory.active)
         for table in ROLLUP_TABLES:

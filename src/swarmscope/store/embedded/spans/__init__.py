@@ -1,0 +1,1 @@
+"""Spans in the embedded store: from commits by way of the journal to parts, and back."""
