@@ -1,0 +1,1 @@
+"""TraceQL over a `SpanReader`: text and time in, traces or series out."""
