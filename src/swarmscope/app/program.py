@@ -21,10 +21,11 @@ from swarmscope.app.clock import SystemClock
 from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.demonstrating import demonstrating
-from swarmscope.app.stages.intake import make_intake
+from swarmscope.app.stages.intake import Kept, make_intake
 from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.reading import loki_app, main_app, make_api_parts, make_loki_parts, prometheus_app
 from swarmscope.app.stages.receiving import scraping, serving_grpc
+from swarmscope.app.stages.sampling import make_sampling
 from swarmscope.app.stages.serving import serving
 from swarmscope.app.stages.storage import StoreFigures, open_store
 from swarmscope.app.target_pages import TargetPages
@@ -71,7 +72,9 @@ class Program:
     async def _start(self, stack: contextlib.AsyncExitStack, listeners: Listeners) -> list[Listening]:
         settings, clock = self._settings, SystemClock()
         loop = asyncio.get_running_loop()
-        store = await loop.run_in_executor(None, open_store, settings, clock)
+        sampling = make_sampling(settings)
+        judge = None if sampling is None else sampling.judge
+        store = await loop.run_in_executor(None, open_store, settings, clock, judge)
         stack.callback(store.close)
         stack.enter_context(metrics.refreshed_by(StoreFigures(store).refresh))
         writers = WorkerPool("write", settings.api.worker_threads)
@@ -81,8 +84,9 @@ class Program:
         administrators = WorkerPool("admin", 1)
         stack.callback(administrators.close)
 
-        intake = make_intake(settings, self._jobs, store, clock, writers)
+        intake = make_intake(settings, self._jobs, Kept(store, sampling), clock, writers)
         stack.enter_context(metrics.refreshed_by(intake.refresh))
+        stack.enter_context(intake.deriving())
 
         targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)

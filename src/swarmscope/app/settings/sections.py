@@ -52,8 +52,14 @@ class StorageSettings(Section):
     max_unflushed_log_bytes: Size = Field(
         default=ByteSize(384 * _MIB), description="Log lines in the journal; above it senders are told to come back."
     )
+    flush_spans: Count = Field(default=400_000, description="The same for spans: so many waiting make a part.")
+    flush_span_bytes: Size = Field(default=ByteSize(192 * _MIB), description="So many bytes of spans make a part.")
+    max_unflushed_span_bytes: Size = Field(
+        default=ByteSize(512 * _MIB), description="Spans in the journal; above it senders are told to come back."
+    )
     max_future: PositiveLength = Field(
-        default=parse_duration("1d"), description="Samples and lines that lie further ahead of the clock are refused."
+        default=parse_duration("1d"),
+        description="What lies further ahead of the clock is refused.",
     )
     readers: Count = Field(default=4, description="Statements of queries that may run in ClickHouse at once.")
 

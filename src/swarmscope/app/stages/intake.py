@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
@@ -14,12 +16,15 @@ from swarmscope.app.stages.receiving import (
     make_otlp,
     make_otlp_http,
     make_otlp_logs,
+    make_otlp_traces,
     make_remote_write,
     make_scraper,
 )
 from swarmscope.app.stages.redaction import open_redactor
-from swarmscope.app.stages.writing import LogWritePath, WritePath
+from swarmscope.app.stages.sampling import Sampling
+from swarmscope.app.stages.writing import LogWritePath, SpanWritePath, WritePath
 from swarmscope.app.workers import WorkerPool
+from swarmscope.ingest.derivation.deriving_spans import DerivingSpanSink
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock
 from swarmscope.receivers.otlp.export import OtlpMetrics
@@ -28,12 +33,21 @@ from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
 from swarmscope.store.embedded.store import EmbeddedStore
 
 
+class Kept(NamedTuple):
+    """Where everything goes, and how traces on their way there are chosen; without sampling all are kept."""
+
+    store: EmbeddedStore
+    sampling: Sampling | None
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """The receivers, ready to be served."""
 
     metrics: OtlpMetrics
     logs: OtlpExporter
+    traces: OtlpExporter
+    derivation: DerivingSpanSink
     otlp_routes: Sequence[BaseRoute]
     write_routes: Sequence[BaseRoute]
     push_routes: Sequence[BaseRoute]
@@ -42,32 +56,45 @@ class Intake:
     @property
     def signals(self) -> tuple[OtlpExporter, ...]:
         """What OTLP brings."""
-        return self.metrics, self.logs
+        return self.metrics, self.logs, self.traces
 
     @property
     def routes(self) -> list[BaseRoute]:
         """All endpoints, as the main port has them."""
         return [*self.write_routes, *self.push_routes, *self.otlp_routes]
 
+    @contextlib.contextmanager
+    def deriving(self) -> Iterator[None]:
+        """Write the metrics of spans while the context lives, and one last time when it ends."""
+        self.derivation.start()
+        try:
+            yield
+        finally:
+            self.derivation.close()
+
     def refresh(self) -> None:
         """Set the gauges that describe the receivers."""
         metrics.OTLP_RUNNING_TOTALS.set(self.metrics.n_running_totals)
 
 
-def make_intake(
-    settings: Settings, jobs: ScrapeSettings, store: EmbeddedStore, clock: Clock, workers: WorkerPool
-) -> Intake:
+def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clock, workers: WorkerPool) -> Intake:
     """All receivers, and what lies between them and the store."""
+    store = kept.store
     room = make_decode_room(settings)
     redactor = open_redactor(settings)
     path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
     log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
+    derived = (path.entry("derived"), store.index)
+    span_path = SpanWritePath(settings, store.span_sink, redactor, clock, kept.sampling, derived)
     otlp = make_otlp(settings, path, store.index, clock, room)
     otlp_logs = make_otlp_logs(settings, log_path, store.log_index, clock, room)
+    otlp_traces = make_otlp_traces(settings, span_path.entry("otlp"), room)
     return Intake(
         metrics=otlp,
         logs=otlp_logs,
-        otlp_routes=make_otlp_http((otlp, otlp_logs), workers),
+        traces=otlp_traces,
+        derivation=span_path.deriving,
+        otlp_routes=make_otlp_http((otlp, otlp_logs, otlp_traces), workers),
         write_routes=make_remote_write(settings, path, store.index, workers, room),
         push_routes=make_loki_push(settings, log_path, store.log_index, workers, room),
         scraper=make_scraper(jobs, path, store.index, clock, workers, room),

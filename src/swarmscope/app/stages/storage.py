@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from swarmscope.app.settings import Settings
 from swarmscope.instrument import metrics
-from swarmscope.model.contracts import Clock
+from swarmscope.model.contracts import Clock, TraceJudge
 from swarmscope.store.embedded.commit import CommitSettings
 from swarmscope.store.embedded.flusher import Flushed
 from swarmscope.store.embedded.logs.commit import LogCommitSettings
 from swarmscope.store.embedded.logs.log_store import LogStoreSettings
+from swarmscope.store.embedded.spans.commit import SpanCommitSettings
+from swarmscope.store.embedded.spans.span_store import SpanStoreSettings
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 
 _MS_PER_S = 1000
 _NS_PER_MS = 1_000_000
 
 
-def to_store_settings(settings: Settings) -> StoreSettings:
+def to_store_settings(settings: Settings, judge: TraceJudge | None = None) -> StoreSettings:
     """What the store is told."""
     storage, retention, log_retention = settings.storage, settings.retention.metrics, settings.retention.logs
     return StoreSettings(
@@ -45,12 +47,31 @@ def to_store_settings(settings: Settings) -> StoreSettings:
                 max_future_ns=storage.max_future.ms * _NS_PER_MS,
             ),
         ),
+        spans=_to_span_settings(settings, judge),
     )
 
 
-def open_store(settings: Settings, clock: Clock) -> EmbeddedStore:
-    """Open the data folder. Raises FolderInUseError, NewerSchemaError and StoreUnusableError."""
-    store = EmbeddedStore(to_store_settings(settings), clock)
+def _to_span_settings(settings: Settings, judge: TraceJudge | None) -> SpanStoreSettings:
+    storage, retention = settings.storage, settings.retention.traces
+    return SpanStoreSettings(
+        retention_s=retention.ms // _MS_PER_S if retention.ms else None,
+        commit=SpanCommitSettings(
+            max_generation_spans=storage.flush_spans,
+            max_generation_bytes=int(storage.flush_span_bytes),
+            max_generation_age_s=storage.flush_after.seconds,
+            max_unflushed_bytes=int(storage.max_unflushed_span_bytes),
+            max_future_ns=storage.max_future.ms * _NS_PER_MS,
+        ),
+        judge=judge,
+    )
+
+
+def open_store(settings: Settings, clock: Clock, judge: TraceJudge | None = None) -> EmbeddedStore:
+    """Open the data folder. Raises FolderInUseError, NewerSchemaError and StoreUnusableError.
+
+    `judge`: which traces stay; None keeps all.
+    """
+    store = EmbeddedStore(to_store_settings(settings, judge), clock)
     store.sink.listeners.append(_count_commit)
     store.flusher.listeners.append(_count_flush)
     return store

@@ -6,19 +6,26 @@ from dataclasses import fields
 from functools import lru_cache
 
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.sampling import Sampling
 from swarmscope.ingest.counted import CountedSink
 from swarmscope.ingest.counted_logs import CountedLogSink
+from swarmscope.ingest.counted_spans import CountedSpanSink
+from swarmscope.ingest.derivation.deriving_spans import DerivingSpanSink
 from swarmscope.ingest.levels import LevellingSink
 from swarmscope.ingest.limited import LimitedSink
 from swarmscope.ingest.limited_logs import LimitedLogSink
 from swarmscope.ingest.limited_metadata import LimitedMetadataSink, MetadataLimits
 from swarmscope.ingest.limited_metadata import Stored as StoredMetadata
+from swarmscope.ingest.limited_spans import LimitedSpanSink
 from swarmscope.ingest.log_limits import LogLimits, StreamCounts
 from swarmscope.ingest.log_rates import ByteRates
 from swarmscope.ingest.redacting import RedactingLogSink
+from swarmscope.ingest.redacting_spans import RedactingSpanSink
 from swarmscope.ingest.redaction.redactor import Redactor
+from swarmscope.ingest.sampling.sampling_sink import SamplingSpanSink
 from swarmscope.ingest.series_limits import SeriesCounts, SeriesLimits
-from swarmscope.model.contracts import Clock, LogSink, Sink
+from swarmscope.ingest.span_limits import SpanLimits
+from swarmscope.model.contracts import Clock, LogSink, SeriesIndex, Sink, SpanSink
 
 # A forged tenant name costs one entry; more of them than this push each other out.
 _REMEMBERED_TENANTS = 10_000
@@ -76,3 +83,38 @@ class LogWritePath:
     def entry(self, protocol: str) -> LogSink:
         """Where batches of one protocol go in."""
         return CountedLogSink(self._first, protocol)
+
+
+class SpanWritePath:
+    """limits → redact → derive → sample → commit; the way in for each protocol is counted under its name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        commit: SpanSink,
+        redactor: Redactor | None,
+        clock: Clock,
+        sampling: Sampling | None,
+        derived_metrics: tuple[Sink, SeriesIndex],
+    ) -> None:
+        """`derived_metrics`: where metrics of spans go, and what knows their series."""
+        limits = settings.limits
+
+        @lru_cache(_REMEMBERED_TENANTS)
+        def limits_for(tenant: str) -> SpanLimits:
+            return SpanLimits(**limits.traces_for_tenant(tenant).model_dump())
+
+        sampled = commit if sampling is None else SamplingSpanSink(commit, sampling.settings, sampling.ledger, clock)
+        self.deriving = DerivingSpanSink(sampled, *derived_metrics, clock, settings.derivation.to_settings())
+        redacted: SpanSink = self.deriving if redactor is None else RedactingSpanSink(self.deriving, redactor)
+        self._first: SpanSink = LimitedSpanSink(
+            redacted,
+            limits_for,
+            ByteRates(clock),
+            max_spans_in_flight=limits.traces.max_spans_in_flight,
+            max_bytes_in_flight=limits.traces.max_bytes_in_flight,
+        )
+
+    def entry(self, protocol: str) -> SpanSink:
+        """Where batches of one protocol go in."""
+        return CountedSpanSink(self._first, protocol)

@@ -33,7 +33,7 @@ _PATIENT_SHARE = 0.5
 class SpanStoreSettings:
     """How spans are kept; without a judge all are."""
 
-    retention_s: int | None = 14 * 24 * 3600
+    retention_s: int | None = 7 * 24 * 3600
     commit: SpanCommitSettings = field(default_factory=SpanCommitSettings)
     judge: TraceJudge | None = None
 
