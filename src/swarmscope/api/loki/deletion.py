@@ -19,9 +19,9 @@ from starlette.routing import BaseRoute
 
 from swarmscope.api.deadlines import Deadline
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
-from swarmscope.api.loki.parameters import NS_PER_S, time_of
 from swarmscope.api.loki.parts import LogAdmin
 from swarmscope.api.loki.status import json_answer
+from swarmscope.api.request_times import NS_PER_S, time_of
 from swarmscope.lang.logql import LogPipeline, parse_log_query
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.errors import QueryCancelledError

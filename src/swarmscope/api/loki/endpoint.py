@@ -5,7 +5,6 @@ Loki answers an error with its text alone; the status tells the kind.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -13,54 +12,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from swarmscope.api.answers import JSON_TYPE, accepts_gzip, plain, to_answer
+from swarmscope.api.answers import plain
 from swarmscope.api.deadlines import Deadline
-from swarmscope.api.failures import ApiError, note_failure
+from swarmscope.api.exchanges import BOTH, Exchange, ExchangeParts, answering_route
+from swarmscope.api.failures import ApiError
 from swarmscope.api.label_text import LabelTexts
-from swarmscope.api.loki.parameters import NS_PER_S, duration_of
 from swarmscope.api.loki.parts import LokiParts
-from swarmscope.api.parameters import Parameters, read_parameters
-from swarmscope.api.parts import RequestRecord
-from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
+from swarmscope.api.parameters import Parameters
+from swarmscope.api.request_times import NS_PER_S, duration_of
 from swarmscope.lang.logql import parse_selector
 from swarmscope.model.contracts import ReadBudget
-from swarmscope.model.errors import (
-    LimitExceededError,
-    QueryCancelledError,
-    QueryFailedError,
-    QuerySyntaxError,
-    QueryTimeoutError,
-    UnavailableError,
-    UnsupportedQueryError,
-)
 from swarmscope.model.matchers import Matcher
 
 T = TypeVar("T")
 Answering = Callable[["LokiExchange"], Awaitable[Response]]
-BOTH = ("GET", "POST")
-_CLIENT_GONE = 499
-# The first class that fits decides.
-_STATUS_OF_ERROR: tuple[tuple[type[Exception], int], ...] = (
-    (QueryTimeoutError, 504),
-    (QueryCancelledError, _CLIENT_GONE),
-    (QuerySyntaxError, 400),
-    (UnsupportedQueryError, 400),
-    (QueryFailedError, 400),
-    (UnavailableError, 503),
-)
-
-
-def status_of(error: Exception) -> int:
-    """The status that Loki gives such a failure."""
-    if isinstance(error, LimitExceededError):
-        return 400 if error.retry_after_s is None else 429
-    return next((status for kind, status in _STATUS_OF_ERROR if isinstance(error, kind)), 0)
-
-
-def refusal_of(error: Exception, endpoint: str) -> tuple[str, int]:
-    """What to say of a failure that is being handled, and its status."""
-    told = note_failure(error, endpoint)
-    return str(told), status_of(error) or told.status
 
 
 class LokiPath:
@@ -70,68 +35,65 @@ class LokiPath:
         self.parts = parts
         self.settings = parts.settings
         self.label_texts = LabelTexts()
+        limits = parts.engine.settings
+        self._exchange_parts = ExchangeParts(
+            parts.clock, parts.queue, parts.on_request, self.settings.query_timeout_s, limits.max_samples,
+            limits.max_bytes,
+        )  # fmt: skip
 
     def route(self, path: str, answering: Answering, methods: Sequence[str] = BOTH) -> Route:
         """A route under `/loki` in which every failure becomes plain text."""
         endpoint = self.settings.prefix + path.replace("/{name:path}", "")
 
-        async def answer(request: Request) -> Response:
-            began_s = time.perf_counter()
-            exchange: LokiExchange | None = None
-            QUERIES_IN_FLIGHT.inc()
-            try:
-                exchange = LokiExchange(self, request, await read_parameters(request))
-                response = await answering(exchange)
-            except Exception as error:
-                text, status = refusal_of(error, endpoint)
-                response = plain(f"{text}\n", status)
-            finally:
-                QUERIES_IN_FLIGHT.dec()
-            self.record(endpoint, request.method, response.status_code, began_s, exchange)
-            return response
+        async def answer(exchange: Exchange) -> Response:
+            return await answering(LokiExchange(self, exchange))
 
-        return Route(f"{self.settings.prefix}{path}", answer, methods=list(methods))
+        full_path = f"{self.settings.prefix}{path}"
+        return answering_route(full_path, endpoint, answer, self._exchange_parts, _failed, methods)
 
-    def record(self, endpoint: str, method: str, status: int, began_s: float, exchange: LokiExchange | None) -> None:
-        """Count one answered request."""
-        tenant = exchange.parameters.tenant if exchange else ""
-        query = exchange.parameters.text("query") if exchange else ""
-        took_s = time.perf_counter() - began_s
-        self.parts.on_request(RequestRecord(endpoint, method, status, took_s, tenant, query))
+
+def _failed(text: str, status: int) -> Response:
+    return plain(f"{text}\n", status)
 
 
 class LokiExchange:
     """One request under way."""
 
-    def __init__(self, path: LokiPath, request: Request, parameters: Parameters) -> None:
+    def __init__(self, path: LokiPath, exchange: Exchange) -> None:
         self.path = path
-        self.request = request
-        self.parameters = parameters
+        self._exchange = exchange
+
+    @property
+    def request(self) -> Request:
+        """As it came."""
+        return self._exchange.request
+
+    @property
+    def parameters(self) -> Parameters:
+        """Of the URL and the form."""
+        return self._exchange.parameters
 
     @property
     def now_ns(self) -> int:
         """The clock."""
-        return self.path.parts.clock.now_ns()
+        return self._exchange.now_ns
 
     def deadline(self) -> Deadline:
         """The server's time limit, or the client's `timeout` where that is shorter."""
         limit_s = self.path.settings.query_timeout_s
-        asked_s = duration_of(self.parameters, "timeout", round(limit_s * NS_PER_S)) / NS_PER_S
-        return Deadline(min(limit_s, max(0.0, asked_s)))
+        return self._exchange.deadline(duration_of(self.parameters, "timeout", round(limit_s * NS_PER_S)) / NS_PER_S)
 
     def budget(self, deadline: Deadline) -> ReadBudget:
         """What one request may read."""
-        settings = self.path.parts.engine.settings
-        return ReadBudget(deadline, settings.max_samples, max_bytes=settings.max_bytes)
+        return self._exchange.budget(deadline)
 
     async def work(self, deadline: Deadline, work: Callable[[], T]) -> T:
         """Do `work` in a worker thread, ended when the client leaves."""
-        return await self.path.parts.queue.run(self.request, deadline, work)
+        return await self._exchange.work(deadline, work)
 
     async def chunks(self, make: Callable[[Deadline], Sequence[bytes]]) -> Response:
         """Answer with JSON that a worker thread makes."""
-        deadline, gzip = self.deadline(), accepts_gzip(self.request)
-        return await self.work(deadline, lambda: to_answer(make(deadline), JSON_TYPE, gzip=gzip))
+        return await self._exchange.chunks(make, self.deadline())
 
     def selectors(self) -> list[tuple[Matcher, ...]]:
         """Matchers of `match[]`, `match` and `query`; () chooses every stream, none at all stands for that too."""

@@ -20,16 +20,9 @@ from swarmscope.api.deadlines import Deadline
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.log_json import streams_json
-from swarmscope.api.loki.parameters import (
-    TimeRange,
-    duration_of,
-    is_backward,
-    limit_of,
-    ordered_range_of,
-    step_of,
-    time_of,
-)
+from swarmscope.api.loki.parameters import is_backward, limit_of, ordered_range_of, step_of
 from swarmscope.api.prometheus.result_json import Rendering, result_chunks
+from swarmscope.api.request_times import TimeRange, duration_of, time_of
 from swarmscope.lang.logql import LogPipeline, Node, parse_logql
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.query.logql.log_answers import LogsRequest, LogsResult

@@ -21,12 +21,14 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from swarmscope.api.deadlines import Deadline
-from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refusal_of, refuse
+from swarmscope.api.exchanges import refusal_of
+from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.log_json import streams_json
-from swarmscope.api.loki.parameters import DEFAULT_SINCE_NS, NS_PER_S, limit_of, time_of
+from swarmscope.api.loki.parameters import DEFAULT_SINCE_NS, limit_of
 from swarmscope.api.loki.queries import CATEGORIZE_LABELS, ENCODING_FLAGS, taken
 from swarmscope.api.parameters import Parameters
 from swarmscope.api.parts import RequestRecord
+from swarmscope.api.request_times import NS_PER_S, time_of
 from swarmscope.lang.logql import parse_log_query
 from swarmscope.model.labels import DEFAULT_TENANT
 from swarmscope.model.matchers import MatchOperator
