@@ -67,9 +67,8 @@ class TraceExemplar:
     """A span behind a point of a series."""
 
     trace_id: bytes
-    span_id: bytes
     ts_ns: int
-    value: float
+    value: float  # what the series measures of the span, NaN where it only counts spans
 
 
 @dataclass(frozen=True, slots=True)

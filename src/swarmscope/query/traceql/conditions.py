@@ -21,7 +21,8 @@ from swarmscope.lang.traceql.fields import (
 from swarmscope.lang.traceql.registry import FIELD_OPERATORS, IntrinsicField, OperatorKind, ValueType
 from swarmscope.query.traceql.arithmetic import calculate, negative
 from swarmscope.query.traceql.comparisons import compare_values, is_nil, match_values
-from swarmscope.query.traceql.span_block import SpanBlock, has_parent
+from swarmscope.query.traceql.span_block import SpanBlock
+from swarmscope.query.traceql.trace_facts import has_parent
 from swarmscope.query.traceql.values import Tag, Values, literal_value, whole_values
 
 

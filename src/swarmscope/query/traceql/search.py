@@ -25,9 +25,9 @@ from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.query.traceql.span_block import SpanBlock, SpanTables
 from swarmscope.query.traceql.spansets import all_spans
 from swarmscope.query.traceql.trace_facts import gather_facts
+from swarmscope.query.traceql.trace_keys import EARLIEST_NS, LATEST_NS
 from swarmscope.query.traceql.trace_numbers import number_ids
 
-EARLIEST_NS, LATEST_NS = -(1 << 63), (1 << 63) - 1
 _FOR_ANSWERS = Demand(SpanColumns(ids=True, duration=True, kind=True, name=True))
 _GROWTH = 4
 

@@ -14,7 +14,7 @@ from swarmscope.model.attributes import AttributeSets, ValueColumn
 from swarmscope.model.contracts import SpanReader
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.spans import AttributeScope, Resources, Scopes, SpanRows
-from swarmscope.query.traceql.trace_facts import TraceFacts
+from swarmscope.query.traceql.trace_facts import TraceFacts, has_parent
 from swarmscope.query.traceql.value_decoding import decode_values
 from swarmscope.query.traceql.values import Tag, Values, concatenated, nil_values, text_values, whole_values
 
@@ -188,12 +188,6 @@ class SpanBlock:
             case _:
                 service = self._resource_attribute(SERVICE_NAME).first_per_span(len(self)).flat()
                 return _of_roots(service, facts)
-
-
-def has_parent(rows: SpanRows) -> NDArray[np.bool_]:
-    """Which spans [n] name a parent, whether that is there or not."""
-    there: NDArray[np.bool_] = rows.parent_id.view(np.uint64).reshape(-1) != 0
-    return there
 
 
 def _of_roots(values: Values, facts: TraceFacts) -> Values:

@@ -56,11 +56,17 @@ class TraceFacts:
         return self._nested[0]
 
 
+def has_parent(rows: SpanRows) -> NDArray[np.bool_]:
+    """Which spans [n] name a parent, whether that is there or not."""
+    there: NDArray[np.bool_] = np.ascontiguousarray(rows.parent_id).view(np.uint64).reshape(-1) != 0
+    return there
+
+
 def gather_facts(rows: SpanRows) -> TraceFacts:
     """Facts of all rows; ids and durations MUST be there."""
     trace, first = number_ids(rows.trace_id)
     n_traces = len(first)
-    is_root: NDArray[np.bool_] = rows.parent_id.view(np.uint64).reshape(-1) == 0
+    is_root = ~has_parent(rows)
     # Of spans that share an id the one that began first is the parent; its number is that of the id.
     own = number_ids(np.hstack([rows.trace_id, rows.span_id]))
     both = np.vstack([np.hstack([rows.trace_id, rows.span_id])[own.first], np.hstack([rows.trace_id, rows.parent_id])])
