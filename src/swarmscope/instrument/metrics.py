@@ -75,7 +75,7 @@ RECEIVED_LINE_BYTES = _counter(
 REFUSED_LINES = _counter("swarmscope_refused_lines_total", "Lines refused.", ("protocol",))
 LIMITED_LINES = _counter("swarmscope_limited_lines_total", "Lines refused, by the limit that refused them.", ("limit",))
 REPAIRED_TEXTS = _counter(
-    "swarmscope_repaired_texts_total", "Texts of logs in which what is not UTF-8 became U+FFFD.", ("protocol",)
+    "swarmscope_repaired_texts_total", "Texts of logs and spans in which what is not UTF-8 became U+FFFD.", ("protocol",)
 )
 TRUNCATED_LINES = _counter("swarmscope_truncated_lines_total", "Lines that were cut to `limits.logs.max_line_bytes`.")
 LINES_IN_FLIGHT = _gauge("swarmscope_lines_in_flight", "Lines in the write path that are not yet durable.")
@@ -84,6 +84,11 @@ LINE_BYTES_IN_FLIGHT = _gauge(
 )
 REDACTIONS = _counter("swarmscope_redactions_total", "Finds of detectors, by what was done.", ("detector", "action"))
 REDACTION_DROPPED_LINES = _counter("swarmscope_redaction_dropped_lines_total", "Lines that redaction threw away.")
+JAEGER_DATAGRAMS = _counter(
+    "swarmscope_jaeger_datagrams_total",
+    "Datagrams of Jaeger's agent by what became of them (ok, partial, malformed, refused, failed, dropped).",
+    ("outcome",),
+)
 INGESTED_SPANS = _counter("swarmscope_ingested_spans_total", "Spans made durable.", ("protocol",))
 REFUSED_SPANS = _counter("swarmscope_refused_spans_total", "Spans refused.", ("protocol",))
 LIMITED_SPANS = _counter("swarmscope_limited_spans_total", "Spans refused, by the limit that refused them.", ("limit",))

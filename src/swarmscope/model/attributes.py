@@ -100,11 +100,16 @@ class AttributeSets:
         left = np.flatnonzero(kept)
         return AttributeSets(offsets, self.names.take(left), self.values.take(left))
 
-    def column(self, name: str) -> ValueColumn:
-        """The value [n_sets] of one attribute, absent where a set has none of this name."""
-        pairs = _find_pairs(
+    def find(self, name: str) -> NDArray[np.int64]:
+        """The position [n_sets] of the pair of this name, -1 where a set has none."""
+        found: NDArray[np.int64] = _find_pairs(
             np.frombuffer(name.encode(), np.uint8), self.names.buffer, self.names.start, self.names.length, self.offsets
         )
+        return found
+
+    def column(self, name: str) -> ValueColumn:
+        """The value [n_sets] of one attribute, absent where a set has none of this name."""
+        pairs = self.find(name)
         there = pairs >= 0
         if len(self.values) == 0:
             return ValueColumn.absent(len(self))
