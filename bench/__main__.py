@@ -20,6 +20,7 @@ from bench.log_run import measure_logs
 from bench.plan import Plan, full_plan, quick_plan
 from bench.report import print_report
 from bench.running import Running, measure_everything_at_rest, start
+from bench.span_run import measure_spans
 from bench.systems import SYSTEMS, System
 from bench.writing import measure_write
 
@@ -33,7 +34,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=[s.name for s in SYSTEMS], help="systems (may be repeated)")
     parser.add_argument("--skip-100k", action="store_true", help="leave out the load with 100,000 series")
     parser.add_argument("--log-lines", type=int, help="log lines to take in; 0 leaves logs out")
-    parser.add_argument("--only-logs", action="store_true", help="leave metrics out")
+    parser.add_argument("--spans", type=int, help="spans to take in; 0 leaves traces out")
+    parser.add_argument("--skip-metrics", action="store_true", help="leave metrics out")
     parser.add_argument("--json", type=Path, default=Path(".bench/latest.json"), help="where the results go")
     return parser.parse_args()
 
@@ -76,7 +78,9 @@ def main() -> int:
     arguments = _arguments()
     console = Console(stderr=True, width=None if sys.stderr.isatty() else 160)
     plan = quick_plan() if arguments.quick else full_plan()
-    plan = plan.changed(arguments.rounds, arguments.runs, arguments.log_lines)
+    plan = plan.changed(
+        rounds=arguments.rounds, runs=arguments.runs, log_lines=arguments.log_lines, spans=arguments.spans
+    )
     chosen = [system for system in SYSTEMS if not arguments.only or system.name in arguments.only]
     systems = [system for system in chosen if not system.missing]
     results: dict[str, Any] = {
@@ -91,22 +95,26 @@ def main() -> int:
         "queries": {},
         "disk": {},
         "logs": {},
+        "spans": {},
     }
-    if not arguments.only_logs:
+    if not arguments.skip_metrics:
         _main_load(systems, encode_load(10_000, plan.rounds, plan.batch), plan, results, console)
-    if not arguments.only_logs and not arguments.skip_100k and plan.rounds_100k:
+    if not arguments.skip_metrics and not arguments.skip_100k and plan.rounds_100k:
         load = encode_load(100_000, plan.rounds_100k, plan.batch)
         results["writes"][_title(load)] = _write_load(systems, load, plan, console)
-    if arguments.large and not arguments.only_logs:
+    if arguments.large and not arguments.skip_metrics:
         load = encode_load(1_000_000, plan.rounds_1m, plan.batch)
         results["writes"][_title(load)] = _write_load(systems, load, plan, console)
     if plan.log_lines:
         results["logs"] = measure_logs(plan.log_lines, plan.runs, plan.settling, console)
+    if plan.spans:
+        results["spans"] = measure_spans(plan.spans, plan.runs, plan.settling, console)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(results, indent=1))
     print_report(results, Console(width=None if sys.stdout.isatty() else 160))
     lost = [found["swarmscope"]["refused"] for found in results["writes"].values() if "swarmscope" in found]
-    return int(any(lost) or results["logs"].get("refused", 0) > 0)
+    lost += [results[signal].get("refused", 0) for signal in ("logs", "spans")]
+    return int(any(lost))
 
 
 if __name__ == "__main__":

@@ -46,15 +46,20 @@ class LogBody:
     id_at: NDArray[np.int64]  # [n_lines]
 
     @property
-    def n_lines(self) -> int:
+    def n_records(self) -> int:
         """How many lines."""
+        return len(self.time_at)
+
+    @property
+    def n_times(self) -> int:
+        """Every line has its own."""
         return len(self.time_at)
 
     def rewrite(self, times_ns: NDArray[np.int64], generator: np.random.Generator) -> bytes:
         """The body with other times [n_lines] and other ids."""
         cells = np.frombuffer(self.payload, np.uint8)
         cells[self.time_at[:, None] + np.arange(8)] = times_ns.astype("<i8").view(np.uint8).reshape(-1, 8)
-        digits = np.frombuffer(b"0123456789abcdef", np.uint8)[generator.integers(0, 16, (self.n_lines, _ID_DIGITS))]
+        digits = np.frombuffer(b"0123456789abcdef", np.uint8)[generator.integers(0, 16, (self.n_records, _ID_DIGITS))]
         cells[self.id_at[:, None] + np.arange(_ID_DIGITS)] = digits
         return bytes(self.payload)
 
@@ -102,8 +107,11 @@ def _encode_record(service: str, source: random.Random, *, rare: bool) -> bytes:
     note = (f"{RARE_WORD} " if rare else "") + _FILLER * 2
     line = head + note[: max(0, _LINE_BYTES - len(head) - 2)] + '"}'
     record = LogRecord(
-        time_unix_nano=1, severity_number=severity, severity_text=level, body=AnyValue(string_value=line)
-    )  # type: ignore[arg-type]
+        time_unix_nano=1,
+        severity_number=severity,  # type: ignore[arg-type]
+        severity_text=level,
+        body=AnyValue(string_value=line),
+    )
     record.attributes.extend(
         [
             _pair("agent.role", service),
@@ -119,10 +127,10 @@ def _encode_record(service: str, source: random.Random, *, rare: bool) -> bytes:
 
 def _joined(records: list[bytes], resource: bytes, scope: bytes) -> LogBody:
     """The request around the records, and where their times and ids are in it."""
-    framed = [b"\x12" + _varint(len(record)) + record for record in records]
-    scope_logs = b"\x0a" + _varint(len(scope)) + scope + b"".join(framed)
-    resource_logs = b"\x0a" + _varint(len(resource)) + resource + b"\x12" + _varint(len(scope_logs)) + scope_logs
-    payload = b"\x0a" + _varint(len(resource_logs)) + resource_logs
+    framed = [b"\x12" + varint(len(record)) + record for record in records]
+    scope_logs = b"\x0a" + varint(len(scope)) + scope + b"".join(framed)
+    resource_logs = b"\x0a" + varint(len(resource)) + resource + b"\x12" + varint(len(scope_logs)) + scope_logs
+    payload = b"\x0a" + varint(len(resource_logs)) + resource_logs
     ends = len(payload) - sum(map(len, framed)) + np.cumsum([len(frame) for frame in framed])
     starts = ends - [len(record) for record in records]
     # `time_unix_nano` is field 1, so it stands behind the record's first tag.
@@ -130,7 +138,7 @@ def _joined(records: list[bytes], resource: bytes, scope: bytes) -> LogBody:
     return LogBody(bytearray(payload), starts + 1, starts + np.array(ids))
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

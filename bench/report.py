@@ -81,26 +81,32 @@ def _query_table(names: Sequence[str], found: Mapping[str, Any]) -> Table:
     return table
 
 
-_LOG_ROWS: tuple[tuple[str, str, str, str], ...] = (
-    ("lines/s", "lines_per_s", ",.0f", ""),
-    ("CPU-s per million lines, merges included", "cpu_s_per_million", ".2f", "6"),
-    ("bytes per line on disk, after a clean stop", "bytes_per_line", ".1f", "70"),
-    ("the same, merged", "merged_bytes_per_line", ".1f", "70"),
-    ("peak resident memory, MiB", "peak_mib", ",.0f", "1,536"),
-    ("anonymous memory at the end, MiB", "anonymous_mib", ",.0f", ""),
-    ("request of 2,500 lines, median ms", "latency_median_ms", ".1f", ""),
-    ("requests put off", "put_off", ",.0f", ""),
-    ("lines refused", "refused", ",.0f", "0"),
+# Figure, key, form.
+_OTLP_ROWS: tuple[tuple[str, str, str], ...] = (
+    ("{0}/s", "records_per_s", ",.0f"),
+    ("CPU-s per million {0}, merges included", "cpu_s_per_million", ".2f"),
+    ("bytes on disk for one of the {0}, after a clean stop", "bytes_per_record", ".1f"),
+    ("the same, merged", "merged_bytes_per_record", ".1f"),
+    ("peak resident memory, MiB", "peak_mib", ",.0f"),
+    ("anonymous memory at the end, MiB", "anonymous_mib", ",.0f"),
+    ("request, median ms", "latency_median_ms", ".1f"),
+    ("requests put off", "put_off", ",.0f"),
+    ("{0} refused", "refused", ",.0f"),
 )
+_BOUNDS = {
+    "lines": {"cpu_s_per_million": "6", "merged_bytes_per_record": "70", "peak_mib": "1,536", "refused": "0"},
+    "spans": {"cpu_s_per_million": "12", "merged_bytes_per_record": "100", "refused": "0"},
+}
 
 
-def _log_table(found: Mapping[str, Any]) -> Table:
-    table = Table(title=f"Logs over OTLP, {found['lines']:,} lines", box=SIMPLE_HEAD, title_justify="left")
+def _otlp_table(records: str, found: Mapping[str, Any]) -> Table:
+    """What a load of `records` (lines, spans) over OTLP cost, and what the questions did."""
+    table = Table(title=f"OTLP, {found['records']:,} {records}", box=SIMPLE_HEAD, title_justify="left")
     table.add_column("")
     table.add_column("swarmscope", justify="right")
     table.add_column("bound", justify="right", style="dim")
-    for label, key, form, bound in _LOG_ROWS:
-        table.add_row(label, _shown(found[key], form), bound)
+    for label, key, form in _OTLP_ROWS:
+        table.add_row(label.format(records), _shown(found[key], form), _BOUNDS[records].get(key, ""))
     for question in found["questions"]:
         shown = question["problem"] or f"{_shown(question['median_ms'], '.1f')} ({question['cpu_ms']:.0f})"
         table.add_row(f"{question['name']}, median ms (CPU ms)", shown, f"{question['bound_ms']:.0f}")
@@ -122,7 +128,8 @@ def print_report(results: dict[str, Any], console: Console) -> None:
     if results["queries"]:
         console.print(_table("Queries over HTTP", names, _QUERY_ROWS, results["queries"]))
         console.print(_query_table(names, results["queries"]))
-    if results["logs"]:
-        console.print(_log_table(results["logs"]))
-        for error in results["logs"]["errors"]:
-            console.print(f"logs: {error}", style="red", markup=False)
+    for records, key in (("lines", "logs"), ("spans", "spans")):
+        if results[key]:
+            console.print(_otlp_table(records, results[key]))
+            for error in results[key]["errors"]:
+                console.print(f"{records}: {error}", style="red", markup=False)
