@@ -1,9 +1,8 @@
 """The benchmark's traces are what they claim to be."""
 
 import numpy as np
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from bench.span_bodies import SERVICES, SPANS_PER_TRACE, encode_span_bodies
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
 def test_a_rewritten_body_has_whole_traces_with_new_ids_and_times():
