@@ -15,6 +15,8 @@ _TYPES = {
     "sint32": _Field.TYPE_SINT32,
     "sint64": _Field.TYPE_SINT64,
     "double": _Field.TYPE_DOUBLE,
+    "bool": _Field.TYPE_BOOL,
+    "int32": _Field.TYPE_INT32,
     "string": _Field.TYPE_STRING,
     "bytes": _Field.TYPE_BYTES,
     # Enumerations travel as integers, and unknown values must survive.

@@ -1,0 +1,124 @@
+"""/api/traces/<id> and /api/v2/traces/<id>: one trace with all its spans.
+
+Manual: https://grafana.com/docs/tempo/latest/api_docs/#query
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+from opentelemetry.proto.trace.v1 import trace_pb2
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from swarmscope.api.answers import JSON_TYPE
+from swarmscope.api.deadlines import Deadline
+from swarmscope.api.request_times import TimeRange
+from swarmscope.api.tempo.endpoint import PROTOBUF_TYPE, TempoExchange, TempoPath, refuse
+from swarmscope.api.tempo.messages import message_class
+from swarmscope.api.tempo.parameters import given_range
+from swarmscope.api.tempo.trace_json import resource_spans_json
+from swarmscope.api.tempo.trace_rows import count_orphans, fitted
+from swarmscope.api.traces.otlp import to_traces_data
+from swarmscope.model.contracts import ReadBudget
+from swarmscope.model.logs import TRACE_ID_BYTES
+from swarmscope.model.spans import SpanRows
+
+_COMPLETE, _PARTIAL = 0, 1
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+class FoundTrace(NamedTuple):
+    """A whole trace; `message` says what is missing of it, "" where nothing is known to be."""
+
+    data: trace_pb2.TracesData
+    message: str
+
+
+def trace_routes(path: TempoPath) -> list[BaseRoute]:
+    """The endpoints that give one trace."""
+    return [
+        path.route("/api/traces/{name}", _trace_v1, ("GET",)),
+        path.route("/api/v2/traces/{name}", _trace_v2, ("GET",)),
+    ]
+
+
+def parse_trace_id(text: str) -> bytes:
+    """TRACE_ID_BYTES of up to 32 hexadecimal digits: shorter ids are those of 64 bits. Raises ApiError."""
+    for position, letter in enumerate(text):
+        if letter not in _HEX:
+            raise refuse(f"trace IDs can only contain hex characters: invalid character '{letter}' at position "
+                         f"{position + 1}")  # fmt: skip
+    if len(text) > 2 * TRACE_ID_BYTES:
+        raise refuse("trace IDs can't be larger than 128 bits")
+    return bytes.fromhex(text.rjust(2 * TRACE_ID_BYTES, "0"))
+
+
+def find_trace(exchange: TempoExchange, trace_id: bytes, range_ns: TimeRange | None, budget: ReadBudget) -> FoundTrace:
+    """The trace. Raises ApiError where there is none, or none with a span in the range."""
+    reader, settings = exchange.parts.reader, exchange.path.settings
+    wanted = np.frombuffer(trace_id, np.uint8).reshape(1, TRACE_ID_BYTES)
+    rows = reader.find_traces(exchange.tenant, wanted, budget)
+    if not len(rows) or (range_ns is not None and not _touches(rows, range_ns)):
+        raise refuse("trace not found", 404)
+    budget.cancellation.check()
+    kept, left_out = fitted(rows, settings.max_trace_bytes)
+    data = to_traces_data(kept, reader.resources(), reader.scopes())
+    told = []
+    if left_out:
+        limit = settings.max_trace_bytes
+        told.append(f"trace exceeds the maximum size ({limit} bytes, query.max_trace_bytes), {left_out} of its "
+                    f"{len(rows)} spans are left out")  # fmt: skip
+    if orphans := count_orphans(rows):
+        told.append(f"{orphans} of its {len(rows)} spans name a parent that is not here")
+    return FoundTrace(data, "; ".join(told))
+
+
+def _touches(rows: SpanRows, range_ns: TimeRange) -> bool:
+    end_ns = rows.start_ns + np.maximum(rows.duration_ns, 0)
+    return bool(((rows.start_ns < range_ns.end_ns) & (end_ns >= range_ns.start_ns)).any())
+
+
+async def _trace_v1(exchange: TempoExchange) -> Response:
+    return await _answer(exchange, _json_v1, lambda found: found.data.SerializeToString())
+
+
+async def _trace_v2(exchange: TempoExchange) -> Response:
+    return await _answer(exchange, trace_json_v2, _protobuf_v2)
+
+
+async def _answer(
+    exchange: TempoExchange, to_json: Callable[[FoundTrace], dict[str, Any]], to_bytes: Callable[[FoundTrace], bytes]
+) -> Response:
+    trace_id, range_ns = parse_trace_id(exchange.name), given_range(exchange.parameters)
+    protobuf = exchange.wants_protobuf
+
+    def make(deadline: Deadline) -> Sequence[bytes]:
+        found = find_trace(exchange, trace_id, range_ns, exchange.exchange.budget(deadline))
+        deadline.check()
+        return [to_bytes(found) if protobuf else orjson.dumps(to_json(found))]
+
+    content_type = PROTOBUF_TYPE if protobuf else JSON_TYPE
+    return await exchange.exchange.chunks(make, exchange.exchange.deadline(), content_type)
+
+
+def _json_v1(found: FoundTrace) -> dict[str, Any]:
+    return {"batches": resource_spans_json(found.data)}
+
+
+def trace_json_v2(found: FoundTrace) -> dict[str, Any]:
+    """The trace with what is missing of it."""
+    answer: dict[str, Any] = {"trace": {"resourceSpans": resource_spans_json(found.data)}, "metrics": {}}
+    answer["status"] = "PARTIAL" if found.message else "COMPLETE"
+    return answer | {"message": found.message} if found.message else answer
+
+
+def _protobuf_v2(found: FoundTrace) -> bytes:
+    message = message_class("TraceByIDResponse")(
+        trace=found.data.SerializeToString(), status=_PARTIAL if found.message else _COMPLETE, message=found.message
+    )
+    encoded: bytes = message.SerializeToString()
+    return encoded
