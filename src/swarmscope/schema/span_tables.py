@@ -19,6 +19,9 @@ OPERATION_GRAIN_NS = NS_PER_DAY
 _ID = "Delta, ZSTD(1)"
 _TIME = "DoubleDelta, ZSTD(1)"
 _PLAIN = "ZSTD(1)"
+# Read for every condition on an attribute: a quarter of the time that ZSTD takes, for a sixth more bytes.
+_VALUE = "LZ4HC(3)"
+_START = "Delta(8), T64('bit'), LZ4"  # a third of DoubleDelta's bytes and time where nanoseconds are random
 _RANDOM = "NONE"  # ids of random bytes only cost time to compress
 _DAILY_SETTINGS = "ttl_only_drop_parts = 1, max_parts_in_total = 10000"
 
@@ -26,8 +29,8 @@ SPANS = Table(
     name="spans",
     columns=(
         Column("shape", "UInt32", _ID),
-        Column("ts", "Int64", _TIME),
-        Column("duration", "Int64", "T64, ZSTD(1)"),
+        Column("ts", "Int64", _START),
+        Column("duration", "Int64", "T64, LZ4"),
         Column("resource", "UInt32", _PLAIN),
         Column("scope", "UInt32", _PLAIN),
         Column("name", "LowCardinality(String)", _PLAIN),
@@ -44,7 +47,7 @@ SPANS = Table(
         Column("dropped_attributes", "UInt32", _PLAIN),
         Column("dropped_events", "UInt32", _PLAIN),
         Column("dropped_links", "UInt32", _PLAIN),
-        *(Column(slot, "String", _PLAIN) for slot in SLOTS),
+        *(Column(slot, "String", _VALUE) for slot in SLOTS),
         Column("rest", "String", _PLAIN),  # values of further slots, each behind its length (4 bytes)
         Column("events", "String", _PLAIN),
         Column("links", "String", _PLAIN),
@@ -59,7 +62,7 @@ SPANS = Table(
     settings=", ".join(
         (
             _DAILY_SETTINGS,
-            "index_granularity = 4096",
+            "index_granularity = 2048",
             # A trace is a granule of each of its shapes: small blocks, so that little more is unpacked.
             "min_compress_block_size = 16384",
             "merge_selector_base = 24",

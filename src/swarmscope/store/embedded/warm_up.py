@@ -31,6 +31,7 @@ from swarmscope.store.embedded.runs import (
     settle,
     sorted_run,
 )
+from swarmscope.store.embedded.spans.warm_up import warm_up as warm_up_spans
 
 Item = TypeVar("Item", bound=np.generic)
 _EVER = TimeRange(0, 1 << 40)
@@ -39,6 +40,7 @@ _EVER = TimeRange(0, 1 << 40)
 def warm_up() -> None:
     """Run every kernel once on each layout of arrays that it meets."""
     warm_up_logs()
+    warm_up_spans()
     refs = np.array([0, 1], np.int64)
     rows = Rows(np.array([1, 0, 0], np.uint32), np.array([5, 9, 7], np.int64), np.array([0.5, 1.0, 2.0]))
     run = sorted_run(rows, lambda known: np.zeros(len(known), np.uint32))

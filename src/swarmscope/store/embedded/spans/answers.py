@@ -30,7 +30,9 @@ def stored_values(block: Columns, plan: SpanPlan, shapes: AttributeShapes) -> di
     columns = {name: column for name, column in block.items() if name not in SLOTS and name != "rest"}
     shape = block["shape"].astype(np.int64) if "shape" in block else np.zeros(0, np.int64)  # type: ignore[union-attr]
     if plan.request.columns.whole:
-        parts = [cast("Utf8Column", block[name]) for name in (*SLOTS, "rest")]
+        nothing = np.zeros(len(shape), np.int64)
+        absent = Utf8Column(cast("Utf8Column", block["name"]).buffer, nothing, nothing)
+        parts = [cast("Utf8Column", block.get(name, absent)) for name in (*SLOTS, "rest")]
         columns["values"] = _packed_again(parts, shapes.slot_counts(shape))
     for index, attribute in enumerate(plan.wanted):
         slot = attribute.slot[shape]

@@ -57,7 +57,7 @@ class SpanPartWriter:
             self._engine.insert_arrow(SPAN_OPERATIONS.name, operations)
         for day, rows in _by_day(spans.ts_ns[order]):
             if (SPANS.name, day) not in done:
-                self._engine.insert(SPANS.name, _columns(spans, order[rows], weight, segment))
+                self._engine.insert(SPANS.name, part_columns(spans, order[rows], weight, segment))
                 done.add((SPANS.name, day))
         nothing = np.zeros(len(order), np.uint8)
         counts = counts_of(spans.shape[order].astype(np.int64), spans.ts_ns[order], nothing, nothing.astype(np.int64))
@@ -108,7 +108,10 @@ def _by_day(ts_ns: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]
         yield int(day[rows[0]]), rows
 
 
-def _columns(spans: Spans, rows: NDArray[np.int64], weight: NDArray[np.float32], segment: int) -> dict[str, AnyColumn]:
+def part_columns(
+    spans: Spans, rows: NDArray[np.int64], weight: NDArray[np.float32], segment: int
+) -> dict[str, AnyColumn]:
+    """Rows [n] of table `spans`; `weight` is of all spans."""
     slots = split_values(text_column(spans, "values", rows))
     columns: dict[str, AnyColumn] = {
         "shape": spans.shape[rows],

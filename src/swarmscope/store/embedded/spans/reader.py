@@ -120,9 +120,9 @@ class EmbeddedSpanReader:
             for begin in range(0, len(found), _BATCH_SPANS):
                 yield live_columns(spans, found[begin : begin + _BATCH_SPANS], view.plan)
 
-    def _stored(self, view: _View, budget: ReadBudget, *more: str) -> Iterator[dict[str, AnyColumn]]:
-        sql = spans_sql(view.plan, view.snapshot.first_segment, more=more)
-        for block in self._engine.stream_rows(sql, budget, settings()):
+    def _stored(self, view: _View, budget: ReadBudget, first: str = "") -> Iterator[dict[str, AnyColumn]]:
+        sql = spans_sql(view.plan, view.snapshot.first_segment, first=first)
+        for block in self._engine.stream_rows(sql, budget, settings(first)):
             yield stored_values(block, view.plan, self._names.shapes)
 
     def _charged(self, batches: Iterator[dict[str, AnyColumn]], budget: ReadBudget) -> Iterator[dict[str, AnyColumn]]:

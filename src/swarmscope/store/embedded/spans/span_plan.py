@@ -49,6 +49,7 @@ class SpanPlan:
     tests: tuple[ValueTest, ...]
     wanted: tuple[Attribute, ...]  # as `SpanRequest.attributes`
     columns: tuple[Condition, ...]  # those on names, kinds, statuses and durations
+    slot_counts: NDArray[np.int64]  # [n] of `shapes`: how many attributes each has
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +93,7 @@ def plan_spans(names: SpanNames, tenant: str, request: SpanRequest) -> SpanPlan:
         tuple(tests),
         tuple(locate(names, tenant, name, next_shape) for name in request.attributes),
         tuple(columns),
+        names.shapes.slot_counts(shapes),
     )
 
 

@@ -34,8 +34,11 @@ _SELECTED = {"name": "CAST(name, 'String') AS name"}
 WHOLE = ("flags", "dropped_attributes", "dropped_events", "dropped_links", "trace_state", "keep")
 
 
-def settings() -> tuple[str, ...]:
+def settings(first: str = "") -> tuple[str, ...]:
     """The settings of `spans_sql`."""
+    if first:
+        # A few granules: one thread, and the index is asked once before instead of part by part while reading.
+        return ("max_threads = 1", "use_skip_indexes_on_data_read = 0", *_BLOCK)
     return (f"max_threads = {os.cpu_count() or 1}", *_BLOCK)
 
 
@@ -57,8 +60,9 @@ class _Group:
     values: tuple[str, ...]  # SQL of the wanted attributes
 
 
-def spans_sql(plan: SpanPlan, first_segment: int, *, more: tuple[str, ...] = ()) -> str:
-    """SELECT of the spans in parts that the plan does not rule out; `more` are further conditions.
+def spans_sql(plan: SpanPlan, first_segment: int, *, first: str = "") -> str:
+    """SELECT of the spans in parts that the plan does not rule out; of those alone that fulfil the condition `first`,
+    which few do.
 
     Beside stored columns it has `v0`, `v1` … for the wanted attributes: the bytes of the value, or of all that lies
     beyond the slots where it lies there; and with those, or whole spans, `shape`.
@@ -68,8 +72,9 @@ def spans_sql(plan: SpanPlan, first_segment: int, *, more: tuple[str, ...] = ())
     if plan.wanted or columns.whole:
         names.append("shape")
     if columns.whole:
-        names += [*SLOTS, "rest"]
-    conditions = [*_row_conditions(plan, first_segment), *more]
+        names += used_slots(plan)
+    conditions = list(_row_conditions(plan, first_segment))
+    source = f"{SPANS.name} PREWHERE {first}" if first else SPANS.name
     selects = []
     for group in _groups(plan):
         listed = ", ".join(
@@ -79,8 +84,14 @@ def spans_sql(plan: SpanPlan, first_segment: int, *, more: tuple[str, ...] = ())
             ]
         )
         where = [*shape_conditions(group.shapes, plan), *conditions, *([group.condition] if group.condition else [])]
-        selects.append(f"SELECT {listed} FROM {SPANS.name} WHERE {' AND '.join(where)}")
+        selects.append(f"SELECT {listed} FROM {source} WHERE {' AND '.join(where)}")
     return selects[0] if len(selects) == 1 else f"SELECT * FROM ({' UNION ALL '.join(selects)})"
+
+
+def used_slots(plan: SpanPlan) -> list[str]:
+    """The columns that any of the plan's shapes has values in."""
+    most = int(plan.slot_counts.max(initial=0))
+    return [*SLOTS[:most], *(["rest"] if most > N_SLOTS else [])]
 
 
 def shape_conditions(shapes: NDArray[np.int64], plan: SpanPlan) -> list[str]:
