@@ -12,6 +12,8 @@ from swarmscope.api.application import create_app
 from swarmscope.api.loki.parts import LokiParts
 from swarmscope.api.loki.routes import loki_routes
 from swarmscope.api.parts import ApiParts
+from swarmscope.api.tempo.parts import TempoParts
+from swarmscope.api.tempo.routes import tempo_routes
 from swarmscope.app.cli import app
 from swarmscope.app.reference import PAGES, SECTIONS_WITHOUT_EFFECT, SETTINGS_WITHOUT_EFFECT
 from swarmscope.instrument.metrics import REGISTRY
@@ -83,7 +85,9 @@ def test_every_endpoint_is_documented():
     api = create_app(
         ApiParts(engine=part, reader=part, clock=part, run=part, is_ready=part, status=part, exposition=part)
     )
-    routes = [*api.routes, *loki_routes(LokiParts(engine=part, reader=part, clock=part, run=part, queue=part))]
+    loki = loki_routes(LokiParts(engine=part, reader=part, clock=part, run=part, queue=part))
+    tempo = tempo_routes(TempoParts(engine=part, reader=part, clock=part, run=part, queue=part))
+    routes = [*api.routes, *loki, *tempo]
     paths = {route.path for route in routes if isinstance(route, Route | WebSocketRoute)}
     assert "/loki/api/v1/query_range" in paths
     assert len(paths) > 30

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.api.loki.routes import loki_routes
+from swarmscope.api.tempo.routes import tempo_routes
 from swarmscope.app.access import Tokens, guarded
 from swarmscope.app.bodies import BodyRoom, BoundedBodies
 from swarmscope.app.clock import SystemClock
@@ -23,7 +24,15 @@ from swarmscope.app.settings import Settings
 from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.intake import Kept, make_intake
 from swarmscope.app.stages.listening import Listeners, Listening
-from swarmscope.app.stages.reading import loki_app, main_app, make_api_parts, make_loki_parts, prometheus_app
+from swarmscope.app.stages.reading import (
+    loki_app,
+    main_app,
+    make_api_parts,
+    make_loki_parts,
+    make_tempo_parts,
+    prometheus_app,
+    tempo_app,
+)
 from swarmscope.app.stages.receiving import scraping, serving_grpc
 from swarmscope.app.stages.sampling import make_sampling
 from swarmscope.app.stages.serving import serving
@@ -105,9 +114,12 @@ class Program:
             at_root = prometheus_app(parts, intake.write_routes, guard)
             await stack.enter_async_context(serving(at_root, listeners.prometheus))
         loki_parts = make_loki_parts(settings, store, parts)
-        receivers = [*intake.routes, *loki_routes(loki_parts)]
+        tempo_parts = make_tempo_parts(settings, store, parts)
+        receivers = [*intake.routes, *loki_routes(loki_parts), *tempo_routes(tempo_parts)]
         if listeners.loki is not None:
             await stack.enter_async_context(serving(loki_app(parts, loki_parts, receivers, guard), listeners.loki))
+        if listeners.tempo is not None:
+            await stack.enter_async_context(serving(tempo_app(parts, tempo_parts, receivers, guard), listeners.tempo))
         # The main port comes last: once it answers, everything does.
         await stack.enter_async_context(serving(main_app(parts, receivers, guard), listeners.main))
         if settings.demo:

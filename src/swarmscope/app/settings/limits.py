@@ -6,12 +6,14 @@ from pydantic import ByteSize, Field
 
 from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, CountOrOff, PositiveLength, Section, Size
-from swarmscope.app.settings.log_limits import LogLimitSettings, StreamLimits, TenantLogLimits
+from swarmscope.app.settings.log_limits import LogLimitSettings, SizeOrOff, StreamLimits, TenantLogLimits
 from swarmscope.app.settings.span_limits import SpanLimitSettings, SpanShapeLimits, TenantSpanLimits
 from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.settings import EngineSettings, RollupUse
+from swarmscope.query.traceql.settings import TraceqlSettings
 
 _MIB = 1024 * 1024
+_TRACEQL = TraceqlSettings()
 
 
 class QuerySettings(Section):
@@ -42,6 +44,17 @@ class QuerySettings(Section):
         default=0, description="Bytes of log lines that one query may read; 0: no limit."
     )
     max_tails: Count = Field(default=100, description="Clients that may follow log lines at once.")
+    max_traces: Count = Field(default=10_000, description="Traces that one search may be asked for.")
+    max_trace_bytes: SizeOrOff = Field(
+        default=ByteSize(64 * _MIB),
+        description="A trace in an answer of Tempo's API; of larger ones the earliest spans are given. 0: no limit.",
+    )
+    max_trace_series: Count = Field(
+        default=_TRACEQL.max_series, description="Series that one metric query over traces may give."
+    )
+    max_tag_values: Count = Field(
+        default=_TRACEQL.max_tag_values, description="Values of one attribute that an editor of trace queries is told."
+    )
     max_response_bytes: Size = Field(
         default=ByteSize(1024 * _MIB), description="A query's answer before it is compressed."
     )

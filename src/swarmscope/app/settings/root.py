@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     )
     prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
     loki_port: Port = Field(default=3100, description="Loki's port, opened by `compat_ports`.")
+    tempo_port: Port = Field(default=3200, description="Tempo's port, opened by `compat_ports`.")
     demo: bool = Field(default=False, description="Send telemetry of a pretended fleet to the own OTLP port.")
     log: sections.LogSettings = sections.LogSettings()
     storage: sections.StorageSettings = sections.StorageSettings()

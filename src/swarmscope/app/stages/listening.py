@@ -32,6 +32,7 @@ class Listeners:
     otlp_http: socket.socket
     prometheus: socket.socket | None
     loki: socket.socket | None
+    tempo: socket.socket | None
 
     def addresses(self, otlp_grpc_port: int) -> list[Listening]:
         """What is served where."""
@@ -48,6 +49,8 @@ class Listeners:
             listed.append(Listening("Prometheus, default port", self.host, port_of(self.prometheus), "/"))
         if self.loki is not None:
             listed.append(Listening("Loki, default port", self.host, port_of(self.loki), "/loki"))
+        if self.tempo is not None:
+            listed.append(Listening("Tempo, default port", self.host, port_of(self.tempo), "/"))
         return listed
 
 
@@ -63,12 +66,13 @@ def bind_listeners(settings: Settings) -> Listeners:
         otlp_http = undo.enter_context(bind("OTLP over HTTP", host, settings.otlp_http_port))
         # gRPC binds by itself and cannot name a port's holder, so the port is tried here and given back.
         bind("OTLP over gRPC", host, settings.otlp_grpc_port).close()
-        prometheus = loki = None
+        prometheus = loki = tempo = None
         if settings.compat_ports:
             prometheus = _bind_if_free("Prometheus", host, settings.prometheus_port, undo)
             loki = _bind_if_free("Loki", host, settings.loki_port, undo)
+            tempo = _bind_if_free("Tempo", host, settings.tempo_port, undo)
         undo.pop_all()
-    return Listeners(host, main, otlp_http, prometheus, loki)
+    return Listeners(host, main, otlp_http, prometheus, loki, tempo)
 
 
 def _bind_if_free(purpose: str, host: str, port: int, undo: ExitStack) -> socket.socket | None:

@@ -14,6 +14,8 @@ from swarmscope.api.loki.endpoint import LokiPath
 from swarmscope.api.loki.parts import LokiParts, LokiSettings
 from swarmscope.api.loki.status import state_routes
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
+from swarmscope.api.tempo.parts import TempoParts, TempoSettings
+from swarmscope.api.tempo.routes import tempo_routes
 from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
 from swarmscope.app.settings.fields import FOREVER
@@ -24,6 +26,8 @@ from swarmscope.model.contracts import Clock
 from swarmscope.query.logql.engine import LogqlEngine
 from swarmscope.query.logql.settings import LogqlSettings
 from swarmscope.query.promql import EngineSettings, PromqlEngine
+from swarmscope.query.traceql.engine import TraceqlEngine
+from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.store.embedded.administration import MetricAdministration
 from swarmscope.store.embedded.logs.administration import LogAdministration
 from swarmscope.store.embedded.store import EmbeddedStore
@@ -117,6 +121,32 @@ def make_loki_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) -
     )
 
 
+def make_tempo_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) -> TempoParts:
+    """Everything that Tempo's API works with; what all APIs need is taken from `parts`."""
+    query = settings.query
+    engine_settings = TraceqlSettings(
+        max_points=query.max_points, max_series=query.max_trace_series, max_tag_values=query.max_tag_values
+    )
+    return TempoParts(
+        engine=TraceqlEngine(store.span_reader, engine_settings),
+        reader=store.span_reader,
+        clock=parts.clock,
+        run=parts.run,
+        queue=parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries),
+        is_ready=parts.is_ready,
+        on_request=parts.on_request,
+        settings=TempoSettings(
+            query_timeout_s=settings.limits.query_timeout.seconds,
+            max_spans=settings.limits.max_query_samples,
+            max_read_bytes=int(settings.limits.max_query_memory),
+            max_trace_bytes=int(query.max_trace_bytes),
+            max_traces=query.max_traces,
+            max_tag_values=query.max_tag_values,
+            version=__version__,
+        ),
+    )
+
+
 def main_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
     """Everything under its prefix, receivers first."""
     return guard(create_app(replace(parts, extra_routes=receivers)))
@@ -134,6 +164,14 @@ def loki_app(
     """What the main port has, and Loki's state at `/`, as on Loki's own. `receivers`: what is below `/loki` too."""
     at_root = LokiPath(replace(loki_parts, settings=replace(loki_parts.settings, prefix="")))
     return main_app(parts, [*state_routes(at_root), *receivers], guard)
+
+
+def tempo_app(
+    parts: ApiParts, tempo_parts: TempoParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]
+) -> ASGIApp:
+    """What the main port has, and Tempo's API at `/`, as on Tempo's own. `receivers`: what is below `/tempo` too."""
+    at_root = replace(tempo_parts, settings=replace(tempo_parts.settings, prefix=""))
+    return main_app(parts, [*tempo_routes(at_root), *receivers], guard)
 
 
 def _count_request(record: RequestRecord) -> None:
