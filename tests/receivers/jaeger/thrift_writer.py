@@ -43,9 +43,9 @@ def _binary(kind: Type, value: Any) -> bytes:
     if kind == BOOL:
         return bytes([value])
     if kind in _FORMATS:
-        return struct.pack(_FORMATS[kind], value)
+        return bytes(struct.pack(_FORMATS[kind], value))
     if kind == STRING:
-        return struct.pack(">i", len(value)) + value
+        return struct.pack(">i", len(value)) + bytes(value)
     if kind == STRUCT:
         return binary(value)
     if kind == MAP:
@@ -78,7 +78,7 @@ def _compact(kind: Type, value: Any) -> bytes:
     if kind in _FORMATS:
         return zigzag(value)
     if kind == STRING:
-        return varint(len(value)) + value
+        return varint(len(value)) + bytes(value)
     if kind == STRUCT:
         return compact(value)
     if kind == MAP:
