@@ -232,8 +232,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class SpanColumns:
-    """Which columns of `SpanRows` are wanted beside resource, trace id and start. `whole`: all there are."""
+    """Which columns of `SpanRows` are wanted beside resource, start and weight. `whole`: all there are."""
 
+    trace_id: bool = True  # who only counts by time does without half of the bytes
     ids: bool = False  # span and parent id
     duration: bool = False
     kind: bool = False  # kind and status

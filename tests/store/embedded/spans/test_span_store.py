@@ -118,6 +118,19 @@ def test_columns_not_asked_for_are_empty(filled):
         assert rows.details is None
         assert np.all(rows.weight == 1)
     assert n == len(SPANS)
+    request = SpanRequest(*EVER, SpanColumns(trace_id=False))
+    for rows in filled.span_reader.scan_spans("default", request, budget()):
+        assert (rows.trace_id.shape, len(rows.start_ns)) == ((0, 16), len(rows.weight))
+
+
+def test_a_trace_may_be_asked_for_in_part(filled):
+    ids = np.frombuffer(trace(3), np.uint8).reshape(1, 16)
+    request = SpanRequest(T_NS - 3 * DAY, T_NS + 5 * S, SpanColumns(name=True), ("big",))
+    rows = filled.span_reader.find_traces("default", ids, budget(), request)
+    assert rows.name.to_strings() == ["n" * 300, "op"]
+    assert [rows.attributes[0].scalar(i) for i in range(2)] == ["x" * 70_000, None]
+    assert rows.start_ns.tolist() == [T_NS - 2 * DAY, T_NS + 4 * S]
+    assert (len(rows.span_id), len(rows.kind), rows.details) == (0, 0, None)
 
 
 def test_a_walk_begins_with_the_newest(filled):

@@ -13,7 +13,7 @@ from swarmscope.model.attributes import AttributeSets, ValueColumn
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.logs import LENGTH_BYTES, SPAN_ID_BYTES, TRACE_ID_BYTES
 from swarmscope.model.raw_memory import address_of, copy_bytes, load_u32, put_u8
-from swarmscope.model.spans import Events, Links, SpanDetails, SpanRows
+from swarmscope.model.spans import Events, Links, SpanDetails, SpanRequest, SpanRows
 from swarmscope.schema.span_tables import N_SLOTS, SLOTS
 from swarmscope.store.embedded.native import AnyArray, AnyColumn
 from swarmscope.store.embedded.spans.packing import Texts, as_texts, unpack_events, unpack_links
@@ -110,6 +110,13 @@ def taken(columns: Columns, rows: NDArray[np.int64]) -> dict[str, AnyColumn]:
     return {
         name: column.take(rows) if isinstance(column, Utf8Column) else column[rows] for name, column in columns.items()
     }
+
+
+def within(columns: dict[str, AnyColumn], request: SpanRequest) -> dict[str, AnyColumn]:
+    """The rows of the request's time."""
+    ts_ns = cast("NDArray[np.int64]", columns["ts"])
+    inside = (ts_ns >= request.start_ns) & (ts_ns < request.end_ns)
+    return columns if inside.all() else taken(columns, np.flatnonzero(inside))
 
 
 def count_rows(columns: Columns) -> int:

@@ -35,6 +35,7 @@ from swarmscope.store.embedded.spans.answers import (
     taken,
     text_bytes,
     to_rows,
+    within,
 )
 from swarmscope.store.embedded.spans.commit import SpanNames
 from swarmscope.store.embedded.spans.distinct import DistinctValues, distinct_operation_rows
@@ -123,7 +124,8 @@ class EmbeddedSpanReader:
     def _stored(self, view: _View, budget: ReadBudget, first: str = "") -> Iterator[dict[str, AnyColumn]]:
         sql = spans_sql(view.plan, view.snapshot.first_segment, first=first)
         for block in self._engine.stream_rows(sql, budget, settings(first)):
-            yield stored_values(block, view.plan, self._names.shapes)
+            columns = stored_values(block, view.plan, self._names.shapes)
+            yield within(columns, view.plan.request) if first else columns
 
     def _charged(self, batches: Iterator[dict[str, AnyColumn]], budget: ReadBudget) -> Iterator[dict[str, AnyColumn]]:
         for columns in batches:
@@ -206,7 +208,7 @@ class EmbeddedSpanReader:
         """As `SpanReader.find_traces`; ordered by start."""
         wanted = request or _EVERYTHING
         # By id, start and kind a span is known that stands in parts twice.
-        columns = replace(wanted.columns, ids=True, kind=True)
+        columns = replace(wanted.columns, trace_id=True, ids=True, kind=True)
         view = self._view(tenant, replace(wanted, columns=columns))
         spans = view.snapshot.generations[0].spans.snapshot()
         parts = [live_columns(spans, np.zeros(0, np.int64), view.plan)]

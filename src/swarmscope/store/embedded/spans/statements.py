@@ -19,8 +19,9 @@ _MAX_GROUPS = 24
 # Above this many numbers a list costs more than reading their neighbours too.
 MAX_LISTED = 20_000
 _BLOCK = ("max_block_size = 65536", "preferred_block_size_bytes = 0")
-_BASE = ("resource", "trace_id", "ts", "weight")
+_BASE = ("resource", "ts", "weight")
 _OF_COLUMNS: dict[str, tuple[str, ...]] = {
+    "trace_id": ("trace_id",),
     "ids": ("span_id", "parent_id"),
     "duration": ("duration",),
     "kind": ("kind", "status"),
@@ -62,7 +63,7 @@ class _Group:
 
 def spans_sql(plan: SpanPlan, first_segment: int, *, first: str = "") -> str:
     """SELECT of the spans in parts that the plan does not rule out; of those alone that fulfil the condition `first`,
-    which few do.
+    which few do, and then of all times: to look for those in the index takes longer than to read them.
 
     Beside stored columns it has `v0`, `v1` … for the wanted attributes: the bytes of the value, or of all that lies
     beyond the slots where it lies there; and with those, or whole spans, `shape`.
@@ -73,7 +74,7 @@ def spans_sql(plan: SpanPlan, first_segment: int, *, first: str = "") -> str:
         names.append("shape")
     if columns.whole:
         names += used_slots(plan)
-    conditions = list(_row_conditions(plan, first_segment))
+    conditions = [*_row_conditions(plan, first_segment), *([] if first else time_conditions(plan))]
     source = f"{SPANS.name} PREWHERE {first}" if first else SPANS.name
     selects = []
     for group in _groups(plan):
@@ -111,10 +112,12 @@ def hexed(text: bytes) -> str:
     return f"unhex('{text.hex()}')"
 
 
+def time_conditions(plan: SpanPlan) -> list[str]:
+    """SQL for rows of the request's time."""
+    return [f"ts >= {plan.request.start_ns}", f"ts < {plan.request.end_ns}"]
+
+
 def _row_conditions(plan: SpanPlan, first_segment: int) -> Iterator[str]:
-    request = plan.request
-    yield f"ts >= {request.start_ns}"
-    yield f"ts < {request.end_ns}"
     yield f"segment < {first_segment}"
     if plan.resources is not None and len(plan.resources) <= MAX_LISTED:
         yield in_list("resource", plan.resources)
