@@ -96,5 +96,6 @@ def _combined(
         total: NDArray[np.float64] = np.bincount(group, weights=numbers, minlength=len(counts)).astype(np.float64)
         return total / np.maximum(counts, 1) if op == "avg" else total
     result = np.full(len(counts), np.inf if op == "min" else -np.inf)
-    (np.minimum if op == "min" else np.maximum).at(result, group, numbers)
+    with np.errstate(invalid="ignore"):
+        (np.minimum if op == "min" else np.maximum).at(result, group, numbers)
     return result

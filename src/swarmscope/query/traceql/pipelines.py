@@ -43,7 +43,8 @@ def _run_stage(stage: Stage, block: SpanBlock, sets: SpanSets) -> SpanSets:
         case GroupBy(key=key):
             return _grouped(str(stage), evaluate(key, block), block, sets)
         case Coalesce():
-            of_span = np.where(sets.mask, sets.trace[sets.of_span], NO_SET)
+            of_span = np.full(len(block), NO_SET, np.int64)
+            of_span[sets.mask] = sets.trace[sets.of_span[sets.mask]]
             return SpanSets(of_span, np.arange(len(block.whole_facts().root)))
         case Select():
             return sets
@@ -65,7 +66,10 @@ def spans_of(node: SpansetNode, block: SpanBlock, sets: SpanSets) -> NDArray[np.
             if op == "||":
                 return sides[0] | sides[1]
             both = _has_any(sides[0], sets) & _has_any(sides[1], sets)
-            return (sides[0] | sides[1]) & sets.mask & both[sets.of_span]
+            either = np.flatnonzero(sides[0] | sides[1])
+            held = np.zeros(len(block), np.bool_)
+            held[either] = both[sets.of_span[either]]
+            return held
 
 
 def _has_any(spans: NDArray[np.bool_], sets: SpanSets) -> NDArray[np.bool_]:

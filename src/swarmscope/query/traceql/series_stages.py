@@ -27,11 +27,10 @@ def run_stages(stages: Sequence[MetricsStage], series: list[TraceSeries]) -> lis
         matrix = np.stack([each.values for each in series])
         kept = _selected(stage, matrix) if isinstance(stage, SeriesSelection) else _compared(stage, matrix)
         matrix = np.where(kept, matrix, np.nan)
-        some: list[bool] = kept.any(axis=1).tolist()
         series = [
             replace(each, values=values)
-            for each, values, kept_any in zip(series, matrix, some, strict=True)
-            if kept_any
+            for each, values in zip(series, matrix, strict=True)
+            if not np.isnan(values).all()
         ]
     return series
 
