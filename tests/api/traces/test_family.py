@@ -33,7 +33,7 @@ def _span(number: int, parent: int = 0, start: int = 0, end: int = 100, kind: in
 
 def test_parents_children_and_depths() -> None:
     family = _family(_span(1), _span(2, 1, 20), _span(3, 1, 10), _span(4, 2, 30))
-    assert family.parent.tolist() == [NO_ROW, 0, 0, 1]
+    assert family.parent == [NO_ROW, 0, 0, 1]
     assert family.walk() == [(0, 0), (2, 1), (1, 1), (3, 2)]
     assert family.oddities == [[], [], [], []]
 
@@ -63,13 +63,13 @@ def test_the_clocks_differ() -> None:
 def test_both_halves_of_a_call_share_an_id() -> None:
     client, server = _span(2, 1, 10, kind=3), _span(2, 1, 11, kind=2)
     family = _family(_span(1), client, server, _span(5, 2, 12))
-    assert family.parent.tolist() == [NO_ROW, 0, 1, 2]
+    assert family.parent == [NO_ROW, 0, 1, 2]
     assert family.oddities == [[], [], [], []]
 
 
 def test_a_repeated_id_is_marked() -> None:
     family = _family(_span(1), _span(2, 1, 10), _span(2, 1, 20), _span(3, 2, 30))
-    assert family.parent.tolist() == [NO_ROW, 0, 0, 1]
+    assert family.parent == [NO_ROW, 0, 0, 1]
     assert family.oddities == [[], [Oddity.REPEATED_ID], [Oddity.REPEATED_ID], []]
 
 

@@ -1,0 +1,1 @@
+"""Jaeger's HTTP API: https://www.jaegertracing.io/docs/latest/architecture/apis/"""

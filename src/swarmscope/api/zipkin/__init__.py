@@ -1,0 +1,1 @@
+"""Zipkin's HTTP API: https://zipkin.io/zipkin-api/"""
