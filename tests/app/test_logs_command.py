@@ -13,10 +13,11 @@ from websockets.sync.server import serve
 
 from swarmscope.app.cli import app
 from swarmscope.app.client import log_follow
-from swarmscope.app.client.log_command import LogQuestion, _pointed_at
+from swarmscope.app.client.log_command import LogQuestion
 from swarmscope.app.client.log_follow import follow
 from swarmscope.app.client.log_lines import LogLine, print_line
 from swarmscope.app.client.log_peer import LogPeer
+from swarmscope.app.client.outcome import pointed_at
 
 SECOND = 10**9
 NOON = 1_767_355_200 * SECOND  # 2026-01-02T12:00:00Z
@@ -146,7 +147,7 @@ def test_an_error_of_the_query_points_at_the_place(peer):
     ],
 )
 def test_places_in_queries(expression, words, pointed):
-    assert _pointed_at(expression, words) == pointed
+    assert pointed_at(expression, words) == pointed
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "wants a token"), (404, "no Loki API"), (500, "broken")])

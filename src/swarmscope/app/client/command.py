@@ -8,18 +8,16 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.text import Text
 
 from swarmscope.app.client.answers import Answer, read_answer
+from swarmscope.app.client.asking import authorized, post_form
 from swarmscope.app.client.chart import print_chart
+from swarmscope.app.client.outcome import EXIT_MISUSED, QueryProblem
 from swarmscope.app.client.tables import print_table, write_csv
 from swarmscope.app.durations import Duration, parse_duration, parse_time_ms
 
-EXIT_FAILED = 1
-EXIT_MISUSED = 2
-_TIMEOUT_S = 150.0  # a little more than the server's own limit, so that its message arrives
 _POINTS_WANTED = 60
 _CHART_RANGE_MS = 3_600_000
 
@@ -57,14 +55,6 @@ class Peer:
         return [f"{base}/prometheus/api/v1/{name}", f"{base}/api/v1/{name}"]
 
 
-class QueryProblem(Exception):  # noqa: N818 - an outcome to be shown, with its exit code
-    """What went wrong, in words, and the exit code that goes with it."""
-
-    def __init__(self, message: str, exit_code: int = EXIT_FAILED) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 def _range_of(question: Question, *, is_chart: bool, now_ms: int) -> _Range | None:
     """The range that is asked for, or None for an instant query. Raises ValueError."""
     if question.time is not None and (question.start or question.end or question.step):
@@ -94,17 +84,9 @@ def _nice_step_ms(length_ms: int) -> int:
 
 
 def _ask(peer: Peer, name: str, form: dict[str, str]) -> dict[str, Any]:
-    headers = {"authorization": f"Bearer {peer.token}"} if peer.token else {}
     response = None
     for endpoint in peer.endpoints(name):
-        try:
-            response = httpx.post(endpoint, data=form, headers=headers, timeout=_TIMEOUT_S)
-        except httpx.TimeoutException:
-            raise QueryProblem(f"{peer.url} did not answer within {_TIMEOUT_S:.0f} s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise QueryProblem(f"{peer.url!r} is not a URL: {error}", EXIT_MISUSED) from None
-        except httpx.HTTPError as error:
-            raise QueryProblem(f"{peer.url} cannot be reached: {error}. Is `swarmscope up` running?") from None
+        response = post_form(endpoint, form, authorized(peer.token), peer.url)
         if response.status_code != 404:
             break
     if response is None or response.status_code == 404:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -15,20 +13,16 @@ from rich.console import Console
 from rich.text import Text
 
 from swarmscope.app.client.answers import read_answer
-from swarmscope.app.client.command import EXIT_MISUSED, QueryProblem
 from swarmscope.app.client.log_follow import follow
 from swarmscope.app.client.log_lines import LogLine, print_line, read_lines, write_json
 from swarmscope.app.client.log_peer import LogPeer
+from swarmscope.app.client.outcome import EXIT_INTERRUPTED, EXIT_MISUSED, QueryProblem, Terminal, exit_code_of
 from swarmscope.app.client.tables import print_table
-from swarmscope.app.durations import parse_duration, parse_time_ms
+from swarmscope.app.client.time_range import TimeOptions
 
-_DEFAULT_SINCE = "1h"
 _PAGE_LINES = 5000  # what Loki and Swarmscope give at once unless they are told otherwise
-_NS_PER_MS = 1_000_000
 _COMMENT = re.compile(r"#[^\n]*")
 _LOG_QUERY = re.compile(r"[\s(]*\{")
-_PLACE = re.compile(r"parse error at line (\d+), col (\d+)")
-_EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,69 +45,27 @@ class LogQuestion:
 
     def range_ns(self, now_ns: int) -> tuple[int, int]:
         """Start and end. Raises QueryProblem."""
-        now_ms = now_ns // _NS_PER_MS
-        try:
-            end_ns = parse_time_ms(self.end, now_ms) * _NS_PER_MS if self.end else now_ns
-            if self.start and self.since:
-                raise ValueError("choose one of --start and --since")
-            if self.start:
-                start_ns = parse_time_ms(self.start, now_ms) * _NS_PER_MS
-            else:
-                start_ns = end_ns - parse_duration(self.since or _DEFAULT_SINCE).ms * _NS_PER_MS
-        except ValueError as error:
-            raise QueryProblem(str(error), EXIT_MISUSED) from None
-        if start_ns >= end_ns:
-            raise QueryProblem("the start is not before the end", EXIT_MISUSED)
-        return start_ns, end_ns
+        return TimeOptions(self.since, self.start, self.end).range_ns(now_ns)
 
 
 def run_logs(question: LogQuestion, peer: LogPeer, *, is_following: bool) -> int:
     """Ask, print, and return the exit code: 0, 1 when the query failed, 2 when it was asked wrongly."""
-    messages = Console(stderr=True, soft_wrap=True)
-    try:
+
+    def work(messages: Console) -> None:
         if is_following:
             _follow(question, peer, messages)
         elif question.wants_lines:
             _show_lines(question, peer)
         else:
             _show_numbers(question, peer)
-    except QueryProblem as problem:
-        messages.print(Text(str(problem), style="red"))
-        if (pointed := _pointed_at(question.expression, str(problem))) is not None:
-            messages.print(Text(pointed))
-        return problem.exit_code
-    except BrokenPipeError:
-        # Whoever read this has enough. What is still held back goes nowhere, or Python would complain at its end.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 0 if is_following else _EXIT_INTERRUPTED
-    return 0
 
-
-def _pointed_at(expression: str, words: str) -> str | None:
-    """The line of the query that an error names, with a mark below the place; None where it names none."""
-    place = _PLACE.search(words)
-    lines = expression.splitlines()
-    if place is None or not 1 <= int(place[1]) <= len(lines) or int(place[2]) < 1:
-        return None
-    line = lines[int(place[1]) - 1]
-    before = line[: int(place[2]) - 1]
-    return f"  {line}\n  {''.join(letter if letter == chr(9) else ' ' for letter in before)}^"
-
-
-class _Terminal(Console):
-    """A console that leaves a closed pipe to its caller."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
+    return exit_code_of(work, question.expression, interrupted=0 if is_following else EXIT_INTERRUPTED)
 
 
 def _printer(question: LogQuestion) -> Callable[[LogLine], None]:
     if question.is_json:
         return lambda line: write_json(line, sys.stdout)
-    console = _Terminal()
+    console = Terminal()
     return lambda line: print_line(line, console, with_labels=question.with_labels)
 
 
@@ -176,4 +128,4 @@ def _show_numbers(question: LogQuestion, peer: LogPeer) -> None:
         json.dump({"status": "success", "data": data}, sys.stdout, ensure_ascii=False, indent=2)
         sys.stdout.write("\n")
     else:
-        print_table(read_answer(data), _Terminal())
+        print_table(read_answer(data), Terminal())

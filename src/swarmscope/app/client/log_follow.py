@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat
 from typing import Any
 
-from swarmscope.app.client.command import EXIT_MISUSED, QueryProblem
 from swarmscope.app.client.log_lines import LogLine, read_lines
 from swarmscope.app.client.log_peer import LogPeer
+from swarmscope.app.client.outcome import EXIT_MISUSED, QueryProblem
 
 _PAUSES_S = (0.5, 1.0, 2.0, 5.0)
 _LAST_PAUSE_S = 10.0

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
+from swarmscope.app.client.asking import authorized, post_form
+from swarmscope.app.client.outcome import QueryProblem
 
-from swarmscope.app.client.command import EXIT_MISUSED, QueryProblem
-
-_TIMEOUT_S = 150.0  # a little more than the server's own limit, so that its message arrives
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
 
 
@@ -25,8 +23,7 @@ class LogPeer:
     @property
     def headers(self) -> dict[str, str]:
         """Token and tenant."""
-        headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        return {**headers, "x-scope-orgid": self.tenant} if self.tenant else headers
+        return authorized(self.token, self.tenant)
 
     @property
     def base(self) -> str:
@@ -39,14 +36,7 @@ class LogPeer:
 
     def ask(self, name: str, fields: dict[str, str]) -> dict[str, Any]:
         """The `data` of an answer. Raises QueryProblem."""
-        try:
-            response = httpx.post(f"{self.base}/{name}", data=fields, headers=self.headers, timeout=_TIMEOUT_S)
-        except httpx.TimeoutException:
-            raise QueryProblem(f"{self.url} did not answer within {_TIMEOUT_S:.0f} s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise QueryProblem(f"{self.url!r} is not a URL: {error}", EXIT_MISUSED) from None
-        except httpx.HTTPError as error:
-            raise QueryProblem(f"{self.url} cannot be reached: {error}. Is `swarmscope up` running?") from None
+        response = post_form(f"{self.base}/{name}", fields, self.headers, self.url)
         if response.status_code != _OK:
             raise QueryProblem(self.refusal(response.status_code, response.text))
         try:
