@@ -71,9 +71,9 @@ def aligned(left: Values, right: Values) -> tuple[Values, Values]:
     if left.owner is right.owner:
         return left, right
     if left.owner is None:
-        return _given(left.take(_owners(right)), right), right
+        return _given(left, right), right
     if right.owner is None:
-        return left, _given(right.take(_owners(left)), left)
+        return left, _given(right, left)
     if not left.elements and not right.elements and np.array_equal(left.owner, right.owner):
         return left, right
     lefts, rights = _all_pairs(_owners(left), _owners(right))
@@ -89,7 +89,10 @@ def with_owner(values: Values, owner: NDArray[np.int64], elements: bool) -> Valu
 
 
 def _given(values: Values, other: Values) -> Values:
-    return with_owner(values, _owners(other), other.elements)
+    """Values of spans beside each value that another field has of the same span; a literal stands beside all."""
+    owner = _owners(other)
+    positions = owner if len(values) > 1 else np.zeros(len(owner), np.int64)
+    return with_owner(values.take(positions), owner, other.elements)
 
 
 def _owners(values: Values) -> NDArray[np.int64]:

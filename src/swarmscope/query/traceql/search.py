@@ -20,12 +20,13 @@ from swarmscope.query.traceql.conditions import fulfils
 from swarmscope.query.traceql.demand import FOR_FACTS, Demand, demand_of
 from swarmscope.query.traceql.found_traces import TraceDescriber
 from swarmscope.query.traceql.hints import hints_of
+from swarmscope.query.traceql.metered_batches import metered
 from swarmscope.query.traceql.pipelines import run_pipeline
 from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.query.traceql.span_block import SpanBlock, SpanTables
 from swarmscope.query.traceql.spansets import all_spans
 from swarmscope.query.traceql.trace_facts import gather_facts
-from swarmscope.query.traceql.trace_keys import EARLIEST_NS, LATEST_NS
+from swarmscope.query.traceql.trace_keys import EARLIEST_NS, LATEST_NS, distinct_ids
 from swarmscope.query.traceql.trace_numbers import number_ids
 
 _FOR_ANSWERS = Demand(SpanColumns(ids=True, duration=True, kind=True, name=True))
@@ -89,15 +90,11 @@ class Search:
         demand = demand_of([] if driver is None else [driver])
         request = self._range_request(demand, driver)
         batch_spans = self.settings.batch_spans
-        used = self.budget.used_samples
-        for rows in self.reader.walk_spans(self.request.tenant, request, self.budget, batch_spans=batch_spans):
-            self.budget.cancellation.check()
+        walked = self.reader.walk_spans(self.request.tenant, request, self.budget, batch_spans=batch_spans)
+        for rows in metered(walked, self.budget):
             self.spans_read += len(rows)
-            if len(rows):
-                held = np.flatnonzero(fulfils(driver, SpanBlock(rows, demand.attributes, self.tables)))
-                yield newest_first(rows.trace_id[held], rows.start_ns[held]), int(rows.start_ns.min())
-            # What a slice held is let go before the next one comes.
-            self.budget.used_samples = used
+            held = np.flatnonzero(fulfils(driver, SpanBlock(rows, demand.attributes, self.tables)))
+            yield newest_first(rows.trace_id[held], rows.start_ns[held]), int(rows.start_ns.min())
 
     def _range_request(self, demand: Demand, condition: FieldNode | None) -> SpanRequest:
         start_ns, end_ns = self.request.start_ns, self.request.end_ns
@@ -107,16 +104,11 @@ class Search:
         """Traces that have a span in range which fulfils the condition."""
         demand = demand_of([condition])
         found: set[bytes] = set()
-        used = self.budget.used_samples
         request = self._range_request(demand, condition)
-        for rows in self.reader.scan_spans(self.request.tenant, request, self.budget):
-            self.budget.cancellation.check()
+        for rows in metered(self.reader.scan_spans(self.request.tenant, request, self.budget), self.budget):
             self.spans_read += len(rows)
-            if len(rows):
-                held = np.flatnonzero(fulfils(condition, SpanBlock(rows, demand.attributes, self.tables)))
-                ids = np.ascontiguousarray(rows.trace_id[held])
-                found.update(_as_bytes(ids[number_ids(ids).first]))
-            self.budget.used_samples = used
+            held = np.flatnonzero(fulfils(condition, SpanBlock(rows, demand.attributes, self.tables)))
+            found.update(_as_bytes(distinct_ids(rows.trace_id[held])))
         return found
 
     def _next_chunk(self, ids: NDArray[np.uint8], at: int, size: int) -> tuple[int, NDArray[np.uint8]]:

@@ -16,6 +16,7 @@ from swarmscope.query.traceql.candidates import plan_candidates
 from swarmscope.query.traceql.conditions import fulfils
 from swarmscope.query.traceql.demand import FOR_FACTS, Demand, all_of, demand_of, needs_traces
 from swarmscope.query.traceql.hints import hints_of
+from swarmscope.query.traceql.metered_batches import metered
 from swarmscope.query.traceql.pipelines import run_pipeline
 from swarmscope.query.traceql.row_joining import joined_spans, taken_spans
 from swarmscope.query.traceql.settings import TraceqlSettings
@@ -104,14 +105,9 @@ class SpanStream:
         self, range_ns: tuple[int, int], demand: Demand, condition: FieldNode | None, *, keeps: bool = False
     ) -> Iterator[SpanBlock]:
         request = SpanRequest(*range_ns, demand.columns, demand.attributes, hints_of(condition))
-        used = self.budget.used_samples
-        for rows in self.reader.scan_spans(self.tenant, request, self.budget):
-            self.budget.cancellation.check()
+        for rows in metered(self.reader.scan_spans(self.tenant, request, self.budget), self.budget, keeps=keeps):
             self.spans_read += len(rows)
-            if len(rows):
-                yield SpanBlock(rows, demand.attributes, self.tables)
-            if not keeps:
-                self.budget.used_samples = used
+            yield SpanBlock(rows, demand.attributes, self.tables)
 
 
 def _plain_filters(query: Query) -> list[FieldNode] | None:
