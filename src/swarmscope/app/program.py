@@ -14,8 +14,6 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from swarmscope import __version__
-from swarmscope.api.loki.routes import loki_routes
-from swarmscope.api.tempo.routes import tempo_routes
 from swarmscope.app.access import Tokens, guarded
 from swarmscope.app.bodies import BodyRoom, BoundedBodies
 from swarmscope.app.clock import SystemClock
@@ -24,15 +22,8 @@ from swarmscope.app.settings import Settings
 from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.intake import Kept, make_intake
 from swarmscope.app.stages.listening import Listeners, Listening
-from swarmscope.app.stages.reading import (
-    loki_app,
-    main_app,
-    make_api_parts,
-    make_loki_parts,
-    make_tempo_parts,
-    prometheus_app,
-    tempo_app,
-)
+from swarmscope.app.stages.query_apis import compat_app, make_query_apis
+from swarmscope.app.stages.reading import main_app, make_api_parts
 from swarmscope.app.stages.receiving import scraping, serving_grpc
 from swarmscope.app.stages.sampling import make_sampling
 from swarmscope.app.stages.serving import serving
@@ -99,6 +90,7 @@ class Program:
 
         targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)
+        apis = make_query_apis(settings, store, parts)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         bodies = BodyRoom()
 
@@ -106,22 +98,16 @@ class Program:
             return guarded(BoundedBodies(app, bodies), tokens)
 
         await stack.enter_async_context(scraping(intake.scraper))
+        await stack.enter_async_context(intake.serve_datagrams())
         grpc_port = await stack.enter_async_context(
             serving_grpc(intake.signals, settings.host, settings.otlp_grpc_port, tokens)
         )
         await stack.enter_async_context(serving(guard(Starlette(routes=intake.otlp_routes)), listeners.otlp_http))
-        if listeners.prometheus is not None:
-            at_root = prometheus_app(parts, intake.write_routes, guard)
-            await stack.enter_async_context(serving(at_root, listeners.prometheus))
-        loki_parts = make_loki_parts(settings, store, parts)
-        tempo_parts = make_tempo_parts(settings, store, parts)
-        receivers = [*intake.routes, *loki_routes(loki_parts), *tempo_routes(tempo_parts)]
-        if listeners.loki is not None:
-            await stack.enter_async_context(serving(loki_app(parts, loki_parts, receivers, guard), listeners.loki))
-        if listeners.tempo is not None:
-            await stack.enter_async_context(serving(tempo_app(parts, tempo_parts, receivers, guard), listeners.tempo))
+        for kind, listener in listeners.compat.items():
+            await stack.enter_async_context(serving(compat_app(kind, apis, intake, guard), listener))
         # The main port comes last: once it answers, everything does.
-        await stack.enter_async_context(serving(main_app(parts, receivers, guard), listeners.main))
+        routes = [*intake.routes, *apis.routes]
+        await stack.enter_async_context(serving(main_app(parts, routes, guard), listeners.main))
         if settings.demo:
             endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}"
             await stack.enter_async_context(demonstrating(endpoint, tokens.first))

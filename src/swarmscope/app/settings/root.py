@@ -40,6 +40,15 @@ class Settings(BaseSettings):
     prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
     loki_port: Port = Field(default=3100, description="Loki's port, opened by `compat_ports`.")
     tempo_port: Port = Field(default=3200, description="Tempo's port, opened by `compat_ports`.")
+    jaeger_port: Port = Field(default=16686, description="The port of Jaeger's API, opened by `compat_ports`.")
+    jaeger_collector_port: Port = Field(
+        default=14268, description="The port of Jaeger's collector for Thrift over HTTP, opened by `compat_ports`."
+    )
+    jaeger_compact_port: Port = Field(
+        default=6831, description="The UDP port of Jaeger's agent for compact Thrift, opened by `compat_ports`."
+    )
+    jaeger_binary_port: Port = Field(default=6832, description="The same for binary Thrift.")
+    zipkin_port: Port = Field(default=9411, description="Zipkin's port, opened by `compat_ports`.")
     demo: bool = Field(default=False, description="Send telemetry of a pretended fleet to the own OTLP port.")
     log: sections.LogSettings = sections.LogSettings()
     storage: sections.StorageSettings = sections.StorageSettings()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from starlette.routing import BaseRoute
 
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.listening import CompatPort
 from swarmscope.app.stages.receiving import (
+    SpanRoutes,
     make_decode_room,
+    make_jaeger,
+    make_jaeger_agent,
     make_loki_push,
     make_otlp,
     make_otlp_http,
@@ -19,6 +24,7 @@ from swarmscope.app.stages.receiving import (
     make_otlp_traces,
     make_remote_write,
     make_scraper,
+    make_zipkin,
 )
 from swarmscope.app.stages.redaction import open_redactor
 from swarmscope.app.stages.sampling import Sampling
@@ -51,6 +57,9 @@ class Intake:
     otlp_routes: Sequence[BaseRoute]
     write_routes: Sequence[BaseRoute]
     push_routes: Sequence[BaseRoute]
+    zipkin: SpanRoutes
+    jaeger: SpanRoutes
+    serve_datagrams: Callable[[], AbstractAsyncContextManager[object]]
     scraper: ScrapeSupervisor
 
     @property
@@ -61,7 +70,17 @@ class Intake:
     @property
     def routes(self) -> list[BaseRoute]:
         """All endpoints, as the main port has them."""
-        return [*self.write_routes, *self.push_routes, *self.otlp_routes]
+        spans = [*self.zipkin("/zipkin"), *self.jaeger("/jaeger")]
+        return [*self.write_routes, *self.push_routes, *self.otlp_routes, *spans]
+
+    def at_root(self, kind: CompatPort) -> Sequence[BaseRoute]:
+        """What a program's own port takes in at `/`."""
+        match kind:
+            case CompatPort.ZIPKIN:
+                return self.zipkin("")
+            case CompatPort.JAEGER_COLLECTOR:
+                return self.jaeger("")
+        return ()
 
     @contextlib.contextmanager
     def deriving(self) -> Iterator[None]:
@@ -89,6 +108,7 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
     otlp = make_otlp(settings, path, store.index, clock, room)
     otlp_logs = make_otlp_logs(settings, log_path, store.log_index, clock, room)
     otlp_traces = make_otlp_traces(settings, span_path.entry("otlp"), room)
+    jaeger_sink = span_path.entry("jaeger")
     return Intake(
         metrics=otlp,
         logs=otlp_logs,
@@ -97,5 +117,8 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
         otlp_routes=make_otlp_http((otlp, otlp_logs, otlp_traces), workers),
         write_routes=make_remote_write(settings, path, store.index, workers, room),
         push_routes=make_loki_push(settings, log_path, store.log_index, workers, room),
+        zipkin=make_zipkin(settings, span_path.entry("zipkin"), workers, room),
+        jaeger=make_jaeger(settings, jaeger_sink, workers, room),
+        serve_datagrams=make_jaeger_agent(settings, jaeger_sink, workers, room),
         scraper=make_scraper(jobs, path, store.index, clock, workers, room),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from enum import Enum
 
 from swarmscope.app.ports import PortInUseError, bind, port_of
 from swarmscope.app.settings import Settings
@@ -23,6 +25,32 @@ class Listening:
     path: str = ""
 
 
+class CompatPort(Enum):
+    """The default port of a program that we stand in for: what for, its setting, and the path to start at."""
+
+    PROMETHEUS = ("Prometheus", "prometheus_port", "/")
+    LOKI = ("Loki", "loki_port", "/loki")
+    TEMPO = ("Tempo", "tempo_port", "/")
+    JAEGER = ("Jaeger", "jaeger_port", "/api/services")
+    JAEGER_COLLECTOR = ("Jaeger's collector", "jaeger_collector_port", "/api/traces")
+    ZIPKIN = ("Zipkin", "zipkin_port", "/api/v2/spans")
+
+    @property
+    def purpose(self) -> str:
+        """What it is for."""
+        return self.value[0]
+
+    @property
+    def setting(self) -> str:
+        """Its key in the settings."""
+        return self.value[1]
+
+    @property
+    def path(self) -> str:
+        """Where to look first."""
+        return self.value[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Listeners:
     """Listening sockets; who serves them closes them. The gRPC library binds its port itself."""
@@ -30,9 +58,7 @@ class Listeners:
     host: str
     main: socket.socket
     otlp_http: socket.socket
-    prometheus: socket.socket | None
-    loki: socket.socket | None
-    tempo: socket.socket | None
+    compat: Mapping[CompatPort, socket.socket]  # those that were free
 
     def addresses(self, otlp_grpc_port: int) -> list[Listening]:
         """What is served where."""
@@ -41,16 +67,12 @@ class Listeners:
             Listening("Main port", self.host, main, "/"),
             Listening("Prometheus API", self.host, main, "/prometheus"),
             Listening("Remote write", self.host, main, "/prometheus/api/v1/write"),
-            Listening("OTLP over HTTP", self.host, port_of(self.otlp_http), "/v1/metrics"),
+            Listening("OTLP over HTTP", self.host, port_of(self.otlp_http), "/v1/traces"),
             Listening("OTLP over gRPC", self.host, otlp_grpc_port),
             Listening("Own metrics", self.host, main, "/metrics"),
         ]
-        if self.prometheus is not None:
-            listed.append(Listening("Prometheus, default port", self.host, port_of(self.prometheus), "/"))
-        if self.loki is not None:
-            listed.append(Listening("Loki, default port", self.host, port_of(self.loki), "/loki"))
-        if self.tempo is not None:
-            listed.append(Listening("Tempo, default port", self.host, port_of(self.tempo), "/"))
+        for kind, listener in self.compat.items():
+            listed.append(Listening(f"{kind.purpose}, default port", self.host, port_of(listener), kind.path))
         return listed
 
 
@@ -66,13 +88,13 @@ def bind_listeners(settings: Settings) -> Listeners:
         otlp_http = undo.enter_context(bind("OTLP over HTTP", host, settings.otlp_http_port))
         # gRPC binds by itself and cannot name a port's holder, so the port is tried here and given back.
         bind("OTLP over gRPC", host, settings.otlp_grpc_port).close()
-        prometheus = loki = tempo = None
-        if settings.compat_ports:
-            prometheus = _bind_if_free("Prometheus", host, settings.prometheus_port, undo)
-            loki = _bind_if_free("Loki", host, settings.loki_port, undo)
-            tempo = _bind_if_free("Tempo", host, settings.tempo_port, undo)
+        compat = {}
+        for kind in CompatPort if settings.compat_ports else ():
+            listener = _bind_if_free(kind.purpose, host, getattr(settings, kind.setting), undo)
+            if listener is not None:
+                compat[kind] = listener
         undo.pop_all()
-    return Listeners(host, main, otlp_http, prometheus, loki, tempo)
+    return Listeners(host, main, otlp_http, compat)
 
 
 def _bind_if_free(purpose: str, host: str, port: int, undo: ExitStack) -> socket.socket | None:

@@ -10,13 +10,13 @@ from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.api.application import create_app
-from swarmscope.api.loki.endpoint import LokiPath
+from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.parts import LokiParts, LokiSettings
-from swarmscope.api.loki.status import state_routes
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
 from swarmscope.api.tempo.parts import TempoParts, TempoSettings
-from swarmscope.api.tempo.routes import tempo_routes
+from swarmscope.api.traces.parts import TraceApiParts, TraceApiSettings
 from swarmscope.api.work import QueryQueue
+from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.settings import Settings
 from swarmscope.app.settings.fields import FOREVER
 from swarmscope.app.status import ProgramStatus
@@ -147,31 +147,45 @@ def make_tempo_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) 
     )
 
 
-def main_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
-    """Everything under its prefix, receivers first."""
-    return guard(create_app(replace(parts, extra_routes=receivers)))
+def make_jaeger_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) -> TraceApiParts:
+    """Everything that Jaeger's API works with."""
+    return _make_trace_api_parts(settings, store, parts, "/jaeger")
+
+
+def make_zipkin_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts) -> TraceApiParts:
+    """Everything that Zipkin's API works with."""
+    return _make_trace_api_parts(settings, store, parts, "/zipkin")
+
+
+def _make_trace_api_parts(settings: Settings, store: EmbeddedStore, parts: ApiParts, prefix: str) -> TraceApiParts:
+    """What all APIs need is taken from `parts`."""
+    return TraceApiParts(
+        reader=store.span_reader,
+        metrics=parts.engine,
+        clock=parts.clock,
+        queue=parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries),
+        settings=TraceApiSettings(
+            prefix=prefix,
+            query_timeout_s=settings.limits.query_timeout.seconds,
+            max_spans=settings.limits.max_query_samples,
+            max_read_bytes=int(settings.limits.max_query_memory),
+            max_traces=settings.query.max_traces,
+            version=__version__,
+        ),
+        is_ready=parts.is_ready,
+        on_request=parts.on_request,
+    )
+
+
+def main_app(parts: ApiParts, routes: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
+    """Everything under its prefix, and `routes` before it."""
+    return guard(create_app(replace(parts, extra_routes=routes)))
 
 
 def prometheus_app(parts: ApiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
     """The Prometheus API at `/`, as on Prometheus' own port."""
     at_root = replace(parts, extra_routes=receivers, settings=replace(parts.settings, prefix=""))
     return guard(create_app(at_root))
-
-
-def loki_app(
-    parts: ApiParts, loki_parts: LokiParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]
-) -> ASGIApp:
-    """What the main port has, and Loki's state at `/`, as on Loki's own. `receivers`: what is below `/loki` too."""
-    at_root = LokiPath(replace(loki_parts, settings=replace(loki_parts.settings, prefix="")))
-    return main_app(parts, [*state_routes(at_root), *receivers], guard)
-
-
-def tempo_app(
-    parts: ApiParts, tempo_parts: TempoParts, receivers: Sequence[BaseRoute], guard: Callable[[ASGIApp], ASGIApp]
-) -> ASGIApp:
-    """What the main port has, and Tempo's API at `/`, as on Tempo's own. `receivers`: what is below `/tempo` too."""
-    at_root = replace(tempo_parts, settings=replace(tempo_parts.settings, prefix=""))
-    return main_app(parts, [*tempo_routes(at_root), *receivers], guard)
 
 
 def _count_request(record: RequestRecord) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from starlette.routing import BaseRoute
 
@@ -15,6 +17,9 @@ from swarmscope.app.stages.writing import LogWritePath, WritePath
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, SeriesIndex, SpanSink
+from swarmscope.receivers.jaeger.routes import routes as jaeger_routes
+from swarmscope.receivers.jaeger.settings import JaegerSettings
+from swarmscope.receivers.jaeger.udp import serving_udp
 from swarmscope.receivers.loki.routes import routes as loki_routes
 from swarmscope.receivers.loki.settings import LokiSettings
 from swarmscope.receivers.otlp.export import OtlpMetrics
@@ -28,8 +33,14 @@ from swarmscope.receivers.remote_write.routes import routes as remote_write_rout
 from swarmscope.receivers.remote_write.settings import RemoteWriteSettings
 from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
 from swarmscope.receivers.wire.decode_room import DecodeRoom
+from swarmscope.receivers.wire.span_push import PushLimits
+from swarmscope.receivers.zipkin.routes import routes as zipkin_routes
+from swarmscope.receivers.zipkin.settings import ZipkinSettings
 
+_log = logging.getLogger(__name__)
 _GRPC_GRACE_S = 2.0
+# Endpoints under a prefix.
+SpanRoutes = Callable[[str], Sequence[BaseRoute]]
 
 
 def make_decode_room(settings: Settings) -> DecodeRoom:
@@ -103,6 +114,45 @@ def make_loki_push(
         discover_service_name=tuple(settings.loki.discover_service_name),
     )
     return list(loki_routes(told, path.entry("loki"), streams, workers.run, room))
+
+
+def make_zipkin(settings: Settings, sink: SpanSink, workers: WorkerPool, room: DecodeRoom) -> SpanRoutes:
+    """The endpoints of Zipkin's collector under a prefix."""
+    told = ZipkinSettings(limits=_to_push_limits(settings), max_json_bytes=int(settings.otlp.max_json_bytes))
+    return lambda prefix: zipkin_routes(prefix, told, sink, workers.run, room)
+
+
+def make_jaeger(settings: Settings, sink: SpanSink, workers: WorkerPool, room: DecodeRoom) -> SpanRoutes:
+    """The endpoint of Jaeger's collector under a prefix."""
+    told = JaegerSettings(limits=_to_push_limits(settings))
+    return lambda prefix: jaeger_routes(prefix, told, sink, workers.run, room)
+
+
+def make_jaeger_agent(
+    settings: Settings, sink: SpanSink, workers: WorkerPool, room: DecodeRoom
+) -> Callable[[], AbstractAsyncContextManager[object]]:
+    """Serves Jaeger's datagrams while a context lives, where the compatibility ports are open."""
+
+    @contextlib.asynccontextmanager
+    async def serving() -> AsyncIterator[None]:
+        ports = {"udp_compact_port": settings.jaeger_compact_port, "udp_binary_port": settings.jaeger_binary_port}
+        async with contextlib.AsyncExitStack() as stack:
+            for name, port in ports.items() if settings.compat_ports else ():
+                told = JaegerSettings(limits=_to_push_limits(settings), udp_host=settings.host, **{name: port})
+                try:
+                    await stack.enter_async_context(serving_udp(told, sink, workers.run, room))
+                except OSError as error:
+                    _log.warning("skipping UDP port %d of Jaeger's agent: %s", port, error.strerror)
+            yield
+
+    return serving
+
+
+def _to_push_limits(settings: Settings) -> PushLimits:
+    limits = settings.limits
+    return PushLimits(
+        max_body_bytes=int(limits.max_body_bytes), max_body_bytes_decompressed=int(limits.max_body_bytes_decompressed)
+    )
 
 
 def make_otlp_http(signals: Sequence[OtlpExporter], workers: WorkerPool) -> list[BaseRoute]:
