@@ -82,10 +82,13 @@ def _match_words(
 
 def match_words(values: ValueColumn, words: Sequence[str]) -> NDArray[np.int64]:
     """Which of the words (ASCII, lower case) a string is, whatever its case [n]; -1 for none."""
+    is_text = values.kind == ValueKind.STRING
+    if not is_text.any():  # Fast path
+        return np.full(len(values), -1, np.int64)
     text = np.frombuffer("".join(words).encode(), np.uint8)
     ends = np.cumsum([len(word) for word in words]).astype(np.int64)
     column = values.text.buffer, np.ascontiguousarray(values.text.start), np.ascontiguousarray(values.text.length)
-    found: NDArray[np.int64] = np.where(values.kind == ValueKind.STRING, _match_words(column, (text, ends)), -1)
+    found: NDArray[np.int64] = np.where(is_text, _match_words(column, (text, ends)), -1)
     return found
 
 

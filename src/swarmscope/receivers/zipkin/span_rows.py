@@ -71,7 +71,10 @@ def mend_column(column: Utf8Column, which: NDArray[np.bool_] | None = None) -> t
     text, starts, lengths = repair_spans(column.buffer, column.start[rows], column.length[rows])
     start, length = column.start.copy(), column.length.copy()
     start[rows], length[rows] = len(column.buffer) + starts, lengths
-    return Utf8Column(np.concatenate((column.buffer, text)), start, length), len(rows)
+    # Read-only, as what needed no mending is: kernels are compiled for one kind of buffer only.
+    buffer = np.concatenate((column.buffer, text))
+    buffer.flags.writeable = False
+    return Utf8Column(buffer, start, length), len(rows)
 
 
 def _spell_endpoint(endpoint: Endpoint, names: tuple[str, str, str, str]) -> _Pairs:
