@@ -10,13 +10,11 @@ from starlette.types import ASGIApp
 
 from swarmscope import __version__
 from swarmscope.api.application import create_app
-from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.parts import LokiParts, LokiSettings
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
 from swarmscope.api.tempo.parts import TempoParts, TempoSettings
 from swarmscope.api.traces.parts import TraceApiParts, TraceApiSettings
 from swarmscope.api.work import QueryQueue
-from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.settings import Settings
 from swarmscope.app.settings.fields import FOREVER
 from swarmscope.app.status import ProgramStatus
