@@ -10,6 +10,7 @@ import typer
 
 from swarmscope import __version__
 from swarmscope.app.log_commands import add_log_commands
+from swarmscope.app.trace_commands import add_trace_commands
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
@@ -38,7 +39,8 @@ def up(
     otlp_grpc_port: Annotated[int | None, typer.Option(help="OTLP over gRPC.", show_default="4317")] = None,
     otlp_http_port: Annotated[int | None, typer.Option(help="OTLP over HTTP.", show_default="4318")] = None,
     compat_ports: Annotated[
-        bool | None, typer.Option("--compat-ports", help="Also listen on Prometheus' and Loki's.", show_default=False)
+        bool | None,
+        typer.Option("--compat-ports", help="Also listen on the originals' ports.", show_default=False),
     ] = None,
     config: ConfigFile = None,
     agent_config: AgentFile = None,
@@ -140,6 +142,7 @@ def _server_part(module: str) -> Any:
 
 
 add_log_commands(app, _server_part)
+add_trace_commands(app)
 
 
 def main() -> None:
