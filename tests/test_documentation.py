@@ -9,11 +9,14 @@ import typer.main
 from starlette.routing import Route, WebSocketRoute
 
 from swarmscope.api.application import create_app
+from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.parts import LokiParts
 from swarmscope.api.loki.routes import loki_routes
 from swarmscope.api.parts import ApiParts
 from swarmscope.api.tempo.parts import TempoParts
 from swarmscope.api.tempo.routes import tempo_routes
+from swarmscope.api.traces.parts import TraceApiParts, TraceApiSettings
+from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.cli import app
 from swarmscope.app.reference import PAGES, SECTIONS_WITHOUT_EFFECT, SETTINGS_WITHOUT_EFFECT
 from swarmscope.instrument.metrics import REGISTRY
@@ -87,7 +90,11 @@ def test_every_endpoint_is_documented():
     )
     loki = loki_routes(LokiParts(engine=part, reader=part, clock=part, run=part, queue=part))
     tempo = tempo_routes(TempoParts(engine=part, reader=part, clock=part, run=part, queue=part))
-    routes = [*api.routes, *loki, *tempo]
+    jaeger, zipkin = (
+        routes_of(TraceApiParts(part, part, part, part, TraceApiSettings(prefix)))
+        for routes_of, prefix in ((jaeger_routes, "/jaeger"), (zipkin_routes, "/zipkin"))
+    )
+    routes = [*api.routes, *loki, *tempo, *jaeger, *zipkin]
     paths = {route.path for route in routes if isinstance(route, Route | WebSocketRoute)}
     assert "/loki/api/v1/query_range" in paths
     assert len(paths) > 30
