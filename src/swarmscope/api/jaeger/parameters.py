@@ -119,7 +119,7 @@ def _tags(parameters: Parameters) -> tuple[Tag, ...]:
         wanted[name] = value
     for text in parameters.texts("tags"):
         wanted |= json_tags(text, "malformed 'tags' parameter, cannot unmarshal JSON")
-    return tuple(Tag(name, value) for name, value in wanted.items())
+    return tuple(Tag(name, (value,)) for name, value in wanted.items())
 
 
 def json_tags(text: str, complaint: str) -> dict[str, str]:

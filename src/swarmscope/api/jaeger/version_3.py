@@ -93,7 +93,7 @@ def _query(exchange: TraceExchange) -> TraceQuery:
         services=(service,) if service else None,
         names=(operation,) if operation else None,
         durations_ns=durations_of(first_given(parameters, _DURATION_MIN), first_given(parameters, _DURATION_MAX)),
-        tags=tuple(Tag(name, value) for name, value in tags.items()),
+        tags=tuple(Tag(name, (value,)) for name, value in tags.items()),
         event_name=EVENT_NAME,
     )
 

@@ -6,7 +6,9 @@ Source: https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -35,15 +37,17 @@ from swarmscope.model.spans import (
 )
 
 _INTRINSIC = frozenset({ERROR, SPAN_KIND, STATUS_CODE, STATUS_DESCRIPTION, SCOPE_NAME, SCOPE_VERSION})
+_KIND_CODES = {name: int(kind) for name, kind in SPAN_KINDS.items()}
+_STATUS_CODES = {"OK": int(SpanStatus.OK), "ERROR": int(SpanStatus.ERROR)}
 _COMPOSED = (ValueKind.ARRAY, ValueKind.MAP)
 Mask = NDArray[np.bool_]
 
 
 class Tag(NamedTuple):
-    """A wanted tag. Without a value: it is there, whatever it is, or there is an event of this name."""
+    """A wanted tag: any of the values. None: it is there, whatever it is, or there is an event of this name."""
 
     name: str
-    value: str | None = None
+    values: tuple[str, ...] | None = None
 
 
 class Places(NamedTuple):
@@ -74,20 +78,22 @@ class TagTest:
     @property
     def needs_events(self) -> bool:
         """Whether events have to be read."""
-        return self.in_event or self.tag.value is None or self.tag.name == self.event_name
+        return self.in_event or self.tag.values is None or self.tag.name == self.event_name
 
     def hint(self, reader: SpanReader) -> Condition | None:
         """What the reader may leave out spans by: only where one place alone can have the tag."""
-        name, value = self.tag
-        if name == SPAN_KIND and value in SPAN_KINDS and not self.in_span:
-            return Condition("kind", Comparison.EQUAL, (int(SPAN_KINDS[value]),))
-        if name == ERROR and value == "true" and not self.in_span and not self.needs_events:
+        name, wanted = self.tag
+        if wanted is None or any(each.startswith(("[", "{")) for each in wanted):
+            return None
+        if name == SPAN_KIND and not self.in_span and not self.needs_events and set(wanted) <= set(SPAN_KINDS):
+            return Condition("kind", Comparison.EQUAL, tuple(int(SPAN_KINDS[each]) for each in wanted))
+        if name == ERROR and wanted == ("true",) and not self.in_span and not self.needs_events:
             return Condition("status", Comparison.EQUAL, (int(SpanStatus.ERROR),))
         if name in _INTRINSIC or self.needs_events or self.set_mask(reader.resources().attributes).any():
             return None
-        if self.set_mask(reader.scopes().attributes).any() or value is None or value.startswith(("[", "{")):
+        if self.set_mask(reader.scopes().attributes).any():
             return None
-        values = tuple(to_scalar(kind, text) for kind, text in spellings(value).items())
+        values = [to_scalar(kind, text) for each in wanted for kind, text in spellings(each).items()]
         plain = tuple(each for each in values if isinstance(each, str | int | float))
         return Condition(AttributeKey(AttributeScope.SPAN, name), Comparison.EQUAL, plain)
 
@@ -104,38 +110,36 @@ class TagTest:
         return self._values(sets.column(self.tag.name))
 
     def _values(self, column: ValueColumn) -> Mask:
-        if self.tag.value is None:
+        if self.tag.values is None:
             return np.asarray(column.kind != ValueKind.ABSENT)
-        return equal_values(column, self.tag.value)
+        return _any_of(equal_values(column, each) for each in self.tag.values)
 
     def _of_events(self, rows: SpanRows) -> Mask:
         events = rows.events
         found = self.set_mask(events.attributes) if self.in_event else np.zeros(len(events.ts_ns), np.bool_)
-        if self.tag.value is None:
+        if self.tag.values is None:
             found = found | equal_texts(events.name, self.tag.name.encode())
         elif self.tag.name == self.event_name:
-            found = found | equal_texts(events.name, self.tag.value.encode())
+            found = found | _text_mask(events.name, self.tag.values)
         total = np.concatenate([np.zeros(1, np.int64), np.cumsum(found)])
         return np.asarray(total[events.offsets[1:]] > total[events.offsets[:-1]])
 
     def _intrinsic(self, rows: SpanRows, reader: SpanReader) -> Mask:
         """What is told by columns of their own."""
-        name, value = self.tag
+        name, wanted = self.tag
         match name:
             case "error":
-                return np.asarray((rows.status == SpanStatus.ERROR) & (value in (None, "true")))
+                return np.asarray((rows.status == SpanStatus.ERROR) & (wanted is None or "true" in wanted))
             case "span.kind":
-                kinds = list(SPAN_KINDS.values()) if value is None else [SPAN_KINDS.get(value, -1)]
-                return np.isin(rows.kind, kinds)
+                return np.isin(rows.kind, _codes(_KIND_CODES, wanted))
             case "otel.status_code":
-                codes = {"OK": int(SpanStatus.OK), "ERROR": int(SpanStatus.ERROR)}
-                return np.isin(rows.status, list(codes.values()) if value is None else [codes.get(value, -1)])
+                return np.isin(rows.status, _codes(_STATUS_CODES, wanted))
             case "otel.status_description":
-                return _text_mask(rows.status_message, value)
+                return _text_mask(rows.status_message, wanted)
             case "otel.scope.name":
-                return _text_mask(reader.scopes().name, value)[rows.scope]
+                return _text_mask(reader.scopes().name, wanted)[rows.scope]
             case "otel.scope.version":
-                return _text_mask(reader.scopes().version, value)[rows.scope]
+                return _text_mask(reader.scopes().version, wanted)[rows.scope]
         return np.zeros(len(rows), np.bool_)
 
 
@@ -168,5 +172,17 @@ def equal_texts(column: Utf8Column, wanted: bytes) -> Mask:
     return found
 
 
-def _text_mask(column: Utf8Column, wanted: str | None) -> Mask:
-    return np.asarray(column.length > 0) if wanted is None else equal_texts(column, wanted.encode())
+def _text_mask(column: Utf8Column, wanted: tuple[str, ...] | None) -> Mask:
+    if wanted is None:
+        return np.asarray(column.length > 0)
+    return _any_of(equal_texts(column, each.encode()) for each in wanted)
+
+
+def _any_of(masks: Iterable[Mask]) -> Mask:
+    """Where any of the masks [n] holds; there is one at the least."""
+    return reduce(np.logical_or, masks)
+
+
+def _codes(known: Mapping[str, int], wanted: tuple[str, ...] | None) -> list[int]:
+    """The numbers of these names; every one for None."""
+    return [code for name, code in known.items() if wanted is None or name in wanted]

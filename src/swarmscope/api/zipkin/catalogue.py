@@ -48,6 +48,12 @@ def spelled_services(exchange: TraceExchange, service: str) -> tuple[str, ...]:
     return tuple(name for name in _service_names(exchange) if name.lower() == service.lower())
 
 
+def spelled_remotes(exchange: TraceExchange, service: str, budget: ReadBudget) -> tuple[str, ...]:
+    """The remote services of this name, as sent; the name itself where none is known."""
+    known = _texts(exchange, zipkin_conventions.REMOTE_SERVICE, (), budget)
+    return tuple(name for name in known if name.lower() == service.lower()) or (service,)
+
+
 def _service_names(exchange: TraceExchange) -> list[str]:
     operations = exchange.parts.reader.operations(exchange.tenant, *EVER)
     return sorted({each.service for each in operations if each.service})

@@ -60,7 +60,7 @@ def annotation_query(text: str) -> tuple[Tag, ...]:
     for clause in text.split(" and "):
         name, equals, value = clause.strip().partition("=")
         if name:
-            found.append(Tag(name, value if equals else None))
+            found.append(Tag(name, (value,) if equals else None))
     return tuple(found)
 
 

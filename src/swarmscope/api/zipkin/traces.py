@@ -13,7 +13,7 @@ from swarmscope.api.traces.search import TraceQuery, find_traces
 from swarmscope.api.traces.span_views import to_traces
 from swarmscope.api.traces.tag_tests import Tag
 from swarmscope.api.traces.trace_ids import trace_id_rows, trace_id_text
-from swarmscope.api.zipkin.catalogue import EVER, spelled_services
+from swarmscope.api.zipkin.catalogue import EVER, spelled_remotes, spelled_services
 from swarmscope.api.zipkin.parameters import annotation_query, asked_range, durations_of, limit_of, trace_id_of
 from swarmscope.api.zipkin.span_json import span_json
 from swarmscope.model.contracts import ReadBudget
@@ -75,7 +75,7 @@ async def _traces(exchange: TraceExchange) -> Response:
             services=spelled_services(exchange, service) if service else None,
             names=_spelled_names(exchange, name) if name and name != "all" else None,
             durations_ns=durations_ns,
-            tags=(*tags, Tag(REMOTE_SERVICE, remote)) if remote else tags,
+            tags=(*tags, Tag(REMOTE_SERVICE, spelled_remotes(exchange, remote, budget))) if remote else tags,
         )
         rows = find_traces(reader, exchange.tenant, query, budget)
         return [] if rows is None else _traces_json(exchange, rows)
