@@ -49,6 +49,13 @@ def python_clients() -> Path:
     return folder
 
 
+def old_python_clients() -> Path:
+    """As `python_clients`, with those that want OpenTelemetry's SDK of 2023. Raises NotInstallableError."""
+    folder = _cache() / f"old-python-clients-{_version('requirements-old.txt')}"
+    _once(folder, lambda: _install_python(folder, "requirements-old.txt"))
+    return folder
+
+
 def _cache() -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swarmscope-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,8 +92,8 @@ def _install_node(folder: Path) -> None:
     _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder)
 
 
-def _install_python(folder: Path) -> None:
-    wanted = ["--quiet", "--require-hashes", "-r", str(SOURCES / "requirements.txt")]
+def _install_python(folder: Path, requirements: str = "requirements.txt") -> None:
+    wanted = ["--quiet", "--require-hashes", "-r", str(SOURCES / requirements)]
     if shutil.which("uv") is not None:
         _run(["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
         _run(["uv", "pip", "install", "--python", str(folder / "bin" / "python"), *wanted], folder)
@@ -109,7 +116,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 def main() -> None:
     """Install all of them; say what cannot be installed, and go on without."""
-    for clients in (node_clients, python_clients):
+    for clients in (node_clients, python_clients, old_python_clients):
         try:
             clients()
         except NotInstallableError as error:

@@ -9,9 +9,10 @@ import numpy as np
 from swarmscope.receivers.jaeger.decode import BatchDecoder
 
 KERNELS = ("Jaeger batches in Thrift",)
-# Batch{1: Process{}, 2: [Span{5: "\xff", 10: [Tag{1: "otel.scope.name", 3: "a"}, Tag{1: "error", 3: "a"}], 11: [Log{}]}]}
-# in the compact protocol: the text is repaired, the tags are read.
-_BATCH = b"\x1c\x00\x19\x1c\x58\x01\xff\x59\x2c\x18\x0fotel.scope.name\x28\x01a\x00\x18\x05error\x28\x01a\x00\x19\x1c\x00\x00\x00"
+# In the compact protocol: Batch{process, spans: [Span{operationName: not UTF-8, so repairing is compiled too, tags of
+# which one names the scope and one tells an error, one log}]}.
+_TAGS = b"\x2c\x18\x0fotel.scope.name\x28\x01a\x00\x18\x05error\x28\x01a\x00"
+_BATCH = b"\x1c\x00\x19\x1c\x58\x01\xff\x59" + _TAGS + b"\x19\x1c\x00\x00\x00"
 
 
 def warm_up(progress: Callable[[str], None]) -> None:
