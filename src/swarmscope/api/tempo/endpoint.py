@@ -19,6 +19,7 @@ from swarmscope.model.contracts import ReadBudget
 
 PROTOBUF_TYPE = "application/protobuf"
 Answering = Callable[["TempoExchange"], Awaitable[Response]]
+Work = Callable[[ReadBudget], dict[str, Any]]  # done in a worker thread; gives an answer in JSON's form
 
 
 class TempoPath:
@@ -27,7 +28,7 @@ class TempoPath:
     def __init__(self, parts: TempoParts) -> None:
         self.parts = parts
         self.settings = parts.settings
-        self._exchange_parts = ExchangeParts(
+        self.exchange_parts = ExchangeParts(
             parts.clock, parts.queue, parts.on_request, self.settings.query_timeout_s, self.settings.max_spans,
             self.settings.max_read_bytes, query_parameter="q",
         )  # fmt: skip
@@ -39,14 +40,16 @@ class TempoPath:
         async def answer(exchange: Exchange) -> Response:
             return await answering(TempoExchange(self, exchange))
 
-        return answering_route(f"{self.settings.prefix}{path}", endpoint, answer, self._exchange_parts, plain, methods)
+        return answering_route(f"{self.settings.prefix}{path}", endpoint, answer, self.exchange_parts, plain, methods)
 
 
 class TempoExchange:
     """One request under way."""
 
-    def __init__(self, path: TempoPath, exchange: Exchange) -> None:
+    def __init__(self, path: TempoPath, exchange: Exchange, name: str | None = None) -> None:
+        """`name`: what trace or tag is asked for, where the path does not tell it."""
         self.path = path
+        self._name = name
         self.parts = path.parts
         self.exchange = exchange
         self.parameters = exchange.parameters
@@ -55,15 +58,15 @@ class TempoExchange:
 
     @property
     def name(self) -> str:
-        """The part of the path that names a trace or a tag."""
-        return str(self.exchange.request.path_params["name"])
+        """The trace or the tag that is asked for."""
+        return str(self.exchange.request.path_params["name"]) if self._name is None else self._name
 
     @property
     def wants_protobuf(self) -> bool:
         """Whether the client takes nothing but protobuf, as Grafana does for whole traces."""
         return PROTOBUF_TYPE in self.exchange.request.headers.get("accept", "")
 
-    async def answer(self, message: str, make: Callable[[ReadBudget], dict[str, Any]]) -> Response:
+    async def answer(self, message: str, make: Work) -> Response:
         """Answer with the JSON that a worker thread makes, or with the same as a protobuf `message`."""
         protobuf = self.wants_protobuf
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.request_times import NS_PER_MS, NS_PER_S, TimeRange
-from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, refuse
+from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.parameters import count_of, metrics_range, step_of
 from swarmscope.api.tempo.trace_json import double_json
 from swarmscope.api.tempo.value_json import labels_json, spelled
@@ -48,6 +48,15 @@ def metrics_routes(path: TempoPath) -> list[BaseRoute]:
 
 
 async def _query_range(exchange: TempoExchange) -> Response:
+    return await exchange.answer("QueryRangeResponse", range_work(exchange))
+
+
+async def _query(exchange: TempoExchange) -> Response:
+    return await exchange.answer("QueryInstantResponse", instant_work(exchange))
+
+
+def range_work(exchange: TempoExchange) -> Work:
+    """The series that the parameters ask for. Raises ApiError."""
     parameters = exchange.parameters
     span = metrics_range(parameters, exchange.now_ns)
     step_ns = step_of(parameters, span)
@@ -57,17 +66,18 @@ async def _query_range(exchange: TempoExchange) -> Response:
         request = MetricsRequest(parameters.text("q"), *span, step_ns, exchange.tenant)
         return range_json(exchange.parts.engine.metrics(request, budget), most_exemplars)
 
-    return await exchange.answer("QueryRangeResponse", make)
+    return make
 
 
-async def _query(exchange: TempoExchange) -> Response:
+def instant_work(exchange: TempoExchange) -> Work:
+    """The numbers that the parameters ask for. Raises ApiError."""
     span = metrics_range(exchange.parameters, exchange.now_ns)
 
     def make(budget: ReadBudget) -> dict[str, Any]:
         request = MetricsRequest(exchange.parameters.text("q"), *span, None, exchange.tenant)
         return instant_json(exchange.parts.engine.metrics(request, budget))
 
-    return await exchange.answer("QueryInstantResponse", make)
+    return make
 
 
 def range_json(answer: MetricsAnswer, most_exemplars: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.routing import BaseRoute
 
 from swarmscope.api.tempo.endpoint import TempoPath
+from swarmscope.api.tempo.mcp import McpServer
 from swarmscope.api.tempo.metrics import metrics_routes
 from swarmscope.api.tempo.parts import TempoParts
 from swarmscope.api.tempo.search import search_routes
@@ -22,4 +23,5 @@ def tempo_routes(parts: TempoParts) -> list[BaseRoute]:
         *tag_routes(path),
         *metrics_routes(path),
         *status_routes(path),
+        *McpServer(path).routes(),
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, refuse
+from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.parameters import count_of, query_of, search_ranges
 from swarmscope.api.tempo.value_json import labels_json
 from swarmscope.model.contracts import ReadBudget
@@ -31,6 +31,11 @@ def search_routes(path: TempoPath) -> list[BaseRoute]:
 
 
 async def _search(exchange: TempoExchange) -> Response:
+    return await exchange.answer("SearchResponse", search_work(exchange))
+
+
+def search_work(exchange: TempoExchange) -> Work:
+    """The search that the parameters ask for. Raises ApiError."""
     parameters, most = exchange.parameters, exchange.path.settings.max_traces
     query, ranges = query_of(parameters), search_ranges(parameters, exchange.now_ns)
     limit = count_of(parameters, "limit", _DEFAULT_LIMIT)
@@ -47,7 +52,7 @@ async def _search(exchange: TempoExchange) -> Response:
                 break
         return search_json(answer)
 
-    return await exchange.answer("SearchResponse", make)
+    return make
 
 
 def search_json(answer: SearchAnswer) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, refuse
+from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.parameters import count_of, search_ranges
 from swarmscope.api.tempo.value_json import spelled
 from swarmscope.lang.traceql.fields import name_text
@@ -57,12 +57,17 @@ async def _tags_v1(exchange: TempoExchange) -> Response:
 
 
 async def _tags_v2(exchange: TempoExchange) -> Response:
+    return await exchange.answer("SearchTagsV2Response", names_work(exchange))
+
+
+def names_work(exchange: TempoExchange) -> Work:
+    """The names that the parameters ask for, by scope. Raises ApiError."""
     scope = _scope_of(exchange)
 
     def make(budget: ReadBudget) -> dict[str, Any]:
         return {"scopes": [{"name": name, "tags": tags} for name, tags in tags_by_scope(exchange, scope)]}
 
-    return await exchange.answer("SearchTagsV2Response", make)
+    return make
 
 
 def _scope_of(exchange: TempoExchange) -> str:
@@ -103,6 +108,11 @@ async def _values_v1(exchange: TempoExchange) -> Response:
 
 
 async def _values_v2(exchange: TempoExchange) -> Response:
+    return await exchange.answer("SearchTagValuesV2Response", values_work(exchange))
+
+
+def values_work(exchange: TempoExchange) -> Work:
+    """The typed values that the parameters ask for. Raises ApiError."""
     # Clients encode the name once more than the path needs, so that it may hold a slash.
     tag = unquote(exchange.name)
 
@@ -110,7 +120,7 @@ async def _values_v2(exchange: TempoExchange) -> Response:
         values = values_of(exchange, tag, budget)
         return {"tagValues": [{"type": _TYPE_NAMES[value.tag], "value": spelled(value)} for value in values]}
 
-    return await exchange.answer("SearchTagValuesV2Response", make)
+    return make
 
 
 def values_of(exchange: TempoExchange, tag: str, budget: ReadBudget) -> list[TypedValue]:

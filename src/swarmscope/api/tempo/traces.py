@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from swarmscope.api.answers import JSON_TYPE
 from swarmscope.api.deadlines import Deadline
 from swarmscope.api.request_times import TimeRange
-from swarmscope.api.tempo.endpoint import PROTOBUF_TYPE, TempoExchange, TempoPath, refuse
+from swarmscope.api.tempo.endpoint import PROTOBUF_TYPE, TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.messages import message_class
 from swarmscope.api.tempo.parameters import given_range
 from swarmscope.api.tempo.trace_json import resource_spans_json
@@ -107,6 +107,16 @@ async def _answer(
 
 def _json_v1(found: FoundTrace) -> dict[str, Any]:
     return {"batches": resource_spans_json(found.data)}
+
+
+def trace_work(exchange: TempoExchange) -> Work:
+    """The trace that is asked for, in the second version's form. Raises ApiError."""
+    trace_id = parse_trace_id(exchange.name)
+
+    def make(budget: ReadBudget) -> dict[str, Any]:
+        return trace_json_v2(find_trace(exchange, trace_id, None, budget))
+
+    return make
 
 
 def trace_json_v2(found: FoundTrace) -> dict[str, Any]:
