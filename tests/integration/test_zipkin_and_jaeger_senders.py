@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from swarmscope.model.attributes import Scalar
 from swarmscope.receivers.jaeger import routes as jaeger
 from swarmscope.receivers.jaeger.settings import JaegerSettings
 from swarmscope.receivers.jaeger.udp import serving_udp
@@ -96,16 +97,16 @@ def test_py_zipkin(endpoints: Endpoints, encoding: str) -> None:
     spans = endpoints.spans(2)
     order, stock = spans["order"], spans["stock"]
     trace, span = bytes(8) + bytes.fromhex("0af7651916cd43dd"), bytes.fromhex("b7ad6b7169203331")
-    here = {"net.host.ip": "10.0.0.1", "net.host.port": 8080}
+    here: dict[str, Scalar] = {"net.host.ip": "10.0.0.1", "net.host.port": 8080}
     # Who is told its ids by another process shares the span with it, and in version 1 does not tell its time.
-    shared = {"zipkin.shared": True}
+    shared: dict[str, Scalar] = {"zipkin.shared": True}
     assert order == PlainSpan(
         trace_id=trace, span_id=span, parent_id=bytes.fromhex("b7ad6b7169203332"), name="order", kind=2,
         start_ns=order.start_ns, end_ns=order.end_ns, resource={"service.name": "shop"},
         attributes=here | shared | {"http.method": "GET", "city": "Zürich 🚀"},
         events=(PlainEvent(T_NS + 250 * NS_PER_MS, "half way"),),
     )  # fmt: skip
-    there = {"peer.service": "stock", "net.peer.ip": "10.0.0.2", "net.peer.port": 9000}
+    there: dict[str, Scalar] = {"peer.service": "stock", "net.peer.ip": "10.0.0.2", "net.peer.port": 9000}
     assert stock == PlainSpan(
         trace_id=trace, span_id=stock.span_id, parent_id=span, name="stock", kind=3, status=2,
         status_message="none left", start_ns=stock.start_ns, end_ns=stock.end_ns, resource={"service.name": "shop"},
@@ -207,7 +208,7 @@ def test_jaeger_client_in_python(endpoints: Endpoints) -> None:
 
 @pytest.mark.parametrize("over", ["udp", "http"])
 def test_opentelemetry_for_jaeger_in_python(endpoints: Endpoints, over: str) -> None:
-    where = {"port": endpoints.udp["compact"]}
+    where: dict[str, Any] = {"port": endpoints.udp["compact"]}
     if over == "http":
         where = {"url": endpoints.url("/api/traces?format=jaeger.thrift")}
     run_old_python("send_jaeger_exporter.py", **where)

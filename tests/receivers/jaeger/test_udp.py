@@ -14,9 +14,11 @@ import pytest
 
 from swarmscope.instrument.metrics import JAEGER_DATAGRAMS
 from swarmscope.model.errors import MalformedInputError, UnavailableError
-from swarmscope.receivers.jaeger.agent import parse_head
+from swarmscope.receivers.jaeger.agent import DatagramDecoder, parse_head
 from swarmscope.receivers.jaeger.settings import JaegerSettings
 from swarmscope.receivers.jaeger.udp import serving_udp
+from swarmscope.receivers.wire.decode_room import DecodeRoom
+from swarmscope.testing.plain_spans import from_batch
 from swarmscope.testing.sinks import RecordingSpanSink
 from tests.receivers.jaeger.batches import Struct, batch, span
 from tests.receivers.jaeger.thrift_writer import STRUCT, Field, binary, compact, varint
@@ -109,8 +111,9 @@ def test_bad_datagrams_are_counted_and_the_next_is_taken(caplog: pytest.LogCaptu
     with caplog.at_level(logging.WARNING):
         asyncio.run(scenario())
     assert counted("malformed") - before["malformed"] == len(bad)
-    assert counted("partial") - before["partial"] == 1
-    assert counted("ok") - before["ok"] == 1
+    # How many are decoded together is a matter of time; who shares with a span that is refused counts as partial.
+    assert 1 <= counted("partial") - before["partial"] <= 2
+    assert counted("ok") + counted("partial") - before["ok"] - before["partial"] == 2
     assert len(caplog.records) == 1  # now and then is enough
 
 
@@ -144,11 +147,27 @@ def test_more_than_there_is_room_for_is_dropped() -> None:
             send(ports["compact"], *[call(batch([span()]), is_compact=True)] * 20)
             await until(lambda: counted("dropped") - before >= 15)
             leave.set()
-        # What waited is decoded before the end: at the least the queue's, at the most the two workers' as well.
+        # What waited is decoded before the end: the queue's and what the two workers had taken from it.
         assert 3 <= len(sink.spans()) <= 5
 
     asyncio.run(scenario())
     assert counted("dropped") - before + len(sink.spans()) == 20
+
+
+@pytest.mark.parametrize("is_compact", [True, False])
+def test_many_datagrams_become_one_batch(is_compact: bool) -> None:
+    datagrams = [
+        call(batch([span(number=number, tags={"n": number})], f"shop-{number}"), is_compact=is_compact)
+        for number in range(1, 6)
+    ]
+    datagrams[2:2] = [b"noise", datagrams[0][:-3]]
+    with DecodeRoom().taken() as share:
+        pushed, faults = DatagramDecoder(compact=is_compact).decode(datagrams, "t", share)
+    assert pushed is not None
+    found = from_batch(pushed.batch)
+    assert [one.resource for one in found] == [{"service.name": f"shop-{number}"} for number in range(1, 6)]
+    assert [one.attributes for one in found] == [{"n": number} for number in range(1, 6)]
+    assert len(faults) == 2
 
 
 @pytest.mark.parametrize("is_compact", [True, False])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swarmscope.model.errors import MalformedInputError
 from swarmscope.receivers.jaeger.decode import BatchDecoder
@@ -91,10 +90,36 @@ class DatagramDecoder:
         self._compact = compact
         self._decoder = BatchDecoder()
 
-    def decode(self, body: NDArray[np.uint8], tenant: str, share: Share) -> PushedSpans:
-        """Decode one message. Raises MalformedInputError, and for other calls than `emitBatch` by their name."""
-        head = parse_head(body[: 2 * _MAX_NAME_BYTES].tobytes(), compact=self._compact)
+    def decode(self, datagrams: list[bytes], tenant: str, share: Share) -> tuple[PushedSpans | None, list[str]]:
+        """One batch of what several datagrams hold, None for nothing; and what is wrong with each malformed one.
+
+        Raises LimitExceededError.
+        """
+        try:
+            return self._decode_all(datagrams, tenant, share), []
+        except MalformedInputError as error:
+            if len(datagrams) == 1:
+                return None, [str(error)]
+        # Slow path: which ones are they?
+        good, faults = [], []
+        for datagram in datagrams:
+            try:
+                self._decode_all([datagram], tenant, share)
+                good.append(datagram)
+            except MalformedInputError as error:
+                faults.append(str(error))
+        return self._decode_all(good, tenant, share) if good else None, faults
+
+    def _decode_all(self, datagrams: list[bytes], tenant: str, share: Share) -> PushedSpans:
+        ends = np.cumsum([len(datagram) for datagram in datagrams])
+        starts = ends - [len(datagram) - self._begin(datagram) for datagram in datagrams]
+        body = np.frombuffer(b"".join(datagrams), np.uint8)
+        claim, spans = share.resize, (starts.astype(np.int64), ends.astype(np.int64))
+        return self._decoder.decode(body, tenant, claim, compact=self._compact, spans=spans, root=_METHOD)
+
+    def _begin(self, datagram: bytes) -> int:
+        """Where the arguments begin. Raises MalformedInputError, for other calls than `emitBatch` by their name."""
+        head = parse_head(datagram, compact=self._compact)
         if head.method != _METHOD or head.kind not in (_CALL, _ONEWAY):
             raise MalformedInputError(f"the agent's call {head.method!r} is not supported; {_METHOD!r} is")
-        claim = share.resize
-        return self._decoder.decode(body, tenant, claim, compact=self._compact, begin=head.end, root=_METHOD)
+        return head.end

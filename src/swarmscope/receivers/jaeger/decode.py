@@ -26,7 +26,7 @@ from swarmscope.receivers.wire.span_push import PushedSpans
 from swarmscope.receivers.wire.span_tags import read_tags
 from swarmscope.receivers.wire.text_repair import repair_behind
 from swarmscope.receivers.wire.text_tail import TextTail
-from swarmscope.receivers.wire.thrift_scanner import ThriftScan, scan_struct
+from swarmscope.receivers.wire.thrift_scanner import Spans, ThriftScan, scan_struct
 
 MAX_SPANS, MAX_ENTRIES = 1_000_000, 2_000_000  # above what honest senders fit into the largest body
 NO_TRACE_ID, NO_SPAN_ID = "the trace id is zero", "the span id is zero"
@@ -54,9 +54,9 @@ class BatchDecoder:
 
     def decode(
         self, body: NDArray[np.uint8], tenant: str, claim: Claim = claim_nothing, *,
-        compact: bool, begin: int = 0, root: str = "Batch",
+        compact: bool, spans: Spans | None = None, root: str = "Batch",
     ) -> PushedSpans:  # fmt: skip
-        """Decode one struct `root` that begins at `begin`.
+        """Decode a body that is the struct `root`, or holds several at `spans` (starts, ends).
 
         Raises MalformedInputError, and LimitExceededError beyond what is taken. `claim` is told how much memory the
         decoding may take, and may raise.
@@ -71,8 +71,8 @@ class BatchDecoder:
             n_rows = counts["Span"] + counts["Log"] + counts["SpanRef"]
             claim(line_bytes(len(body), n_rows) + pair_bytes(counts["Tag"]))
 
-        scan = scan_struct(SCHEMA, root, body, compact=compact, begin=begin, claim_rows=claim_rows)
-        if not scan.table("Process").n_rows:
+        scan = scan_struct(SCHEMA, root, body, compact=compact, spans=spans, claim_rows=claim_rows)
+        if not np.diff(scan.children("Batch", "process").offsets).all():
             raise MalformedInputError("Batch.process is missing")
         tail = TextTail(body)
         columns = spell_tags(body, scan.table("Tag"), tail)
@@ -100,7 +100,7 @@ class BatchDecoder:
         return SpanBatch(
             resources=self._to_resources(scan, buffer, columns),
             scopes=told.scopes,
-            resource=np.zeros(n, np.int64),
+            resource=spans.parent,
             scope=told.scope,
             trace_id=trace_id,
             span_id=_to_ids(spans.ints("spanId")),
@@ -125,16 +125,20 @@ class BatchDecoder:
         )
 
     def _to_resources(self, scan: ThriftScan, buffer: NDArray[np.uint8], columns: TagColumns) -> Resources:
-        process = scan.table("Process")
-        row = process.n_rows - 1  # of a field that stands twice the last counts
-        name = process.texts("serviceName")
-        start, length = int(name.start[row]), int(name.length[row])
-        service = buffer[start : start + length].tobytes().decode(errors="replace")
-        tags = columns.to_sets(buffer, scan.children("Process", "tags")).take(np.array([row]))
-        found: dict[str, Scalar] = {conventions.SERVICE_NAME: service} if service else {}
-        told = settle_names(tags, self._secrets).to_dicts()[0]
-        sets = AttributeSets.from_dicts([found | {name: value for name, value in told.items() if name not in found}])
-        return Resources(sets, Utf8Column.from_strings([""]), np.zeros(1, np.uint32))
+        """A resource for each Batch."""
+        processes = scan.children("Batch", "process")
+        rows = processes.rows[processes.offsets[1:] - 1]  # of a field that stands twice the last counts
+        names = scan.table("Process").texts("serviceName").take(rows)
+        tags = columns.to_sets(buffer, scan.children("Process", "tags")).take(rows)
+        told = settle_names(tags, self._secrets).to_dicts()
+        sets: list[dict[str, Scalar]] = []
+        for row, (start, length) in enumerate(zip(names.start.tolist(), names.length.tolist(), strict=True)):
+            service = buffer[start : start + length].tobytes().decode(errors="replace")
+            found: dict[str, Scalar] = {conventions.SERVICE_NAME: service} if service else {}
+            sets.append(found | {name: value for name, value in told[row].items() if name not in found})
+        n = len(sets)
+        nothing = Utf8Column.from_strings([""] * n)
+        return Resources(AttributeSets.from_dicts(sets), nothing, np.zeros(n, np.uint32))
 
     def _to_events(self, scan: ThriftScan, buffer: NDArray[np.uint8], columns: TagColumns) -> Events:
         logs, of_span = scan.table("Log"), scan.children("Span", "logs")

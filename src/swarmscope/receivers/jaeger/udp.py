@@ -1,4 +1,4 @@
-"""Jaeger's agent over UDP: one datagram, one batch; what comes faster than it is decoded is dropped and counted."""
+"""Jaeger's agent over UDP: a datagram holds a batch; what comes faster than it is decoded is dropped and counted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any
 
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import SpanSink
-from swarmscope.model.errors import MalformedInputError, SwarmscopeError
+from swarmscope.model.errors import SwarmscopeError
 from swarmscope.model.labels import DEFAULT_TENANT
 from swarmscope.receivers.jaeger.agent import DatagramDecoder
 from swarmscope.receivers.jaeger.routes import PROTOCOL
 from swarmscope.receivers.jaeger.settings import JaegerSettings
 from swarmscope.receivers.wire.decode_room import DecodeRoom
-from swarmscope.receivers.wire.span_push import Run, SpanPush
+from swarmscope.receivers.wire.span_push import Outcome, Run, SpanPush
 
 _LOG = logging.getLogger(__name__)
 _WORKERS = 2  # for each socket: one decodes while the other waits for its spans to be durable
+_BYTES_AT_ONCE = 1 << 20
 _WARN_EVERY_S = 60.0
 _RECEIVE_BYTES = 4 << 20  # asked of the kernel, which may give less
 _DRAIN_S = 5.0
@@ -45,15 +46,18 @@ class DatagramQueue(asyncio.DatagramProtocol):
         _LOG.debug("an error on the agent's socket: %s", exc)
 
 
-def _count(outcome: str) -> None:
-    metrics.JAEGER_DATAGRAMS.labels(outcome=outcome).inc()
+def _count(outcome: str, count: int = 1) -> None:
+    metrics.JAEGER_DATAGRAMS.labels(outcome=outcome).inc(count)
 
 
 class _Workers:
-    """Decode what waits. Nobody is answered over UDP, so what is refused is counted, and logged now and then."""
+    """Decode what waits, many datagrams at once: writing takes as long for one as for a hundred.
+
+    Nobody is answered over UDP, so what is refused is counted, and logged now and then.
+    """
 
     def __init__(self, queue: DatagramQueue, decoder: DatagramDecoder, push: SpanPush, run: Run) -> None:
-        self._queue = queue
+        self._waiting = queue.waiting
         self._decoder = decoder
         self._push = push
         self._run = run
@@ -62,34 +66,46 @@ class _Workers:
     async def work(self) -> None:
         """Until it is cancelled."""
         while True:
-            data = await self._queue.waiting.get()
+            datagrams = [await self._waiting.get()]
+            n_bytes = len(datagrams[0])
+            while n_bytes < _BYTES_AT_ONCE and not self._waiting.empty():
+                datagrams.append(self._waiting.get_nowait())
+                n_bytes += len(datagrams[-1])
             try:
-                _count(await self._take(data))
+                await self._take(datagrams)
             finally:
-                self._queue.waiting.task_done()
+                for _ in datagrams:
+                    self._waiting.task_done()
 
-    async def _take(self, data: bytes) -> str:
+    async def _take(self, datagrams: list[bytes]) -> None:
         try:
-            outcome = await self._run(self._push.take, data, self._decoder.decode, DEFAULT_TENANT)
-        except MalformedInputError as error:
-            self._warn("a datagram is malformed: %s", error)
-            return "malformed"
+            outcome, faults = await self._run(self._write, datagrams)
         except SwarmscopeError as error:
-            self._warn("a datagram is refused: %s", error)
-            return "refused"
+            self._warn("%d datagrams are refused: %s", len(datagrams), error)
+            _count("refused", len(datagrams))
+            return
         except Exception:
-            _LOG.exception("a datagram of Jaeger's agent failed")
-            return "failed"
-        reasons = "; ".join([*outcome.refused, *outcome.receipt.refused])
+            _LOG.exception("%d datagrams of Jaeger's agent failed", len(datagrams))
+            _count("failed", len(datagrams))
+            return
+        if faults:
+            self._warn("%d datagrams are malformed; the first one: %s", len(faults), faults[0])
+            _count("malformed", len(faults))
+        reasons = {**outcome.refused, **outcome.receipt.refused} if outcome is not None else {}
         if reasons:
-            self._warn("spans of a datagram are refused: %s", reasons)
-        return "partial" if reasons else "ok"
+            self._warn("%d spans are refused: %s", sum(reasons.values()), "; ".join(reasons))
+        _count("partial" if reasons else "ok", len(datagrams) - len(faults))
 
-    def _warn(self, text: str, detail: object) -> None:
+    def _write(self, datagrams: list[bytes]) -> tuple[Outcome | None, list[str]]:
+        with self._push.taken() as share:
+            pushed, faults = self._decoder.decode(datagrams, DEFAULT_TENANT, share)
+            return None if pushed is None else self._push.write(pushed), faults
+
+    def _warn(self, text: str, count: int, detail: object) -> None:
         now_s = time.monotonic()
         if now_s - self._warned_s >= _WARN_EVERY_S:
             self._warned_s = now_s
-            _LOG.warning(text, detail)
+            _LOG.warning(text, count, detail)
 
 
 def _open(host: str, port: int) -> socket.socket:

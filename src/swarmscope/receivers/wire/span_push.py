@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +90,20 @@ class SpanPush:
 
     def take(self, body: bytes, decode: Decode, tenant: str, encoding: str = IDENTITY) -> Outcome:
         """Unpack, decode and write one body; blocks until it is durable. Raises what decoders and sinks raise."""
-        with self._room.taken() as share:
+        with self.taken() as share:
             raw = decompress(body, encoding, self._limits.max_body_bytes_decompressed, share.resize)
             pushed = decode(raw, tenant, share)
             share.resize(min(share.n_bytes, len(raw) + array_bytes(pushed.batch)))
-            metrics.REPAIRED_TEXTS.labels(protocol=self._protocol).inc(pushed.n_repaired)
-            receipt = self._sink.write_spans(pushed.batch) if len(pushed.batch) else Receipt()
+            return self.write(pushed)
+
+    def taken(self) -> AbstractContextManager[Share]:
+        """A share of the memory for decoding; raises as `DecodeRoom.taken`."""
+        return self._room.taken()
+
+    def write(self, pushed: PushedSpans) -> Outcome:
+        """Hand decoded spans to the sink; blocks until they are durable. Raises what sinks raise."""
+        metrics.REPAIRED_TEXTS.labels(protocol=self._protocol).inc(pushed.n_repaired)
+        receipt = self._sink.write_spans(pushed.batch) if len(pushed.batch) else Receipt()
         return Outcome(receipt, pushed.refused)
 
     def _to_response(self, outcome: Outcome) -> Response:

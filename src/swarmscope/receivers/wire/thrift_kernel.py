@@ -340,25 +340,37 @@ def _take_element(walk: _Walk, depth: Int, position: Int) -> tuple[Int, Int, Int
 
 
 @njit(nogil=True, cache=True)
-def walk_struct(
-    buffer: NDArray[np.uint8], begin: int, compact: bool, plan: Plan, tables: Tables, root: int
-) -> bool:  # fmt: skip
-    """Walk one struct of table `root` that begins at `begin`; false after a fault, which the state then names."""
-    stack = np.zeros(_FRAME * MAX_DEPTH, np.int64)
-    state = tables.state
-    walk = _Walk(
-        address_of(buffer), np.int64(len(buffer)), np.int64(compact), address_of(plan.base), address_of(plan.max_id),
-        address_of(plan.kind), address_of(plan.column), address_of(plan.child), address_of(plan.is_list),
-        address_of(tables.cells), address_of(tables.base), address_of(tables.capacity), address_of(tables.rows),
-        address_of(stack),
-    )  # fmt: skip
-    position, depth, fault = np.int64(begin), np.int64(0), np.int64(0)
-    _push_struct(walk, depth, np.int64(root), (np.int64(0), np.int64(-1)), position)
+def _walk_root(walk: _Walk, begin: Int, number: Int, root: Int, state: NDArray[np.int64]) -> Int:
+    """One struct and all that it holds; a fault (0: none)."""
+    position, depth, fault = begin, np.int64(0), np.int64(0)
+    _push_struct(walk, depth, root, (number, np.int64(-1)), position)
     while depth >= 0:
-        if stack[depth * _FRAME + _IS_LIST] != 0:
+        if get_cell(walk.stack, depth * _FRAME + _IS_LIST) != 0:
             depth, position, fault = _take_element(walk, depth, position)
         else:
             depth, position, fault = _take_field(walk, depth, position, state)
+        if fault != 0:
+            return fault
+    return np.int64(0)
+
+
+@njit(nogil=True, cache=True)
+def walk_structs(
+    buffer: NDArray[np.uint8], spans: tuple[NDArray[np.int64], NDArray[np.int64]], compact: bool, plan: Plan,
+    tables: Tables, root: int,
+) -> bool:  # fmt: skip
+    """Walk structs of table `root` that stand at `spans` (starts, ends); false after a fault, which the state names."""
+    stack = np.zeros(_FRAME * MAX_DEPTH, np.int64)
+    state = tables.state
+    starts, ends = spans
+    for number in range(len(starts)):
+        walk = _Walk(
+            address_of(buffer), ends[number], np.int64(compact), address_of(plan.base), address_of(plan.max_id),
+            address_of(plan.kind), address_of(plan.column), address_of(plan.child), address_of(plan.is_list),
+            address_of(tables.cells), address_of(tables.base), address_of(tables.capacity), address_of(tables.rows),
+            address_of(stack),
+        )  # fmt: skip
+        fault = _walk_root(walk, starts[number], np.int64(number), np.int64(root), state)
         if fault != 0:
             state[FAULT] = fault
             return False

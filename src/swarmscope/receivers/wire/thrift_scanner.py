@@ -146,16 +146,20 @@ class ThriftScan:
         return Children(rows, offsets.astype(np.int64, copy=False))
 
 
+Spans = tuple[NDArray[np.int64], NDArray[np.int64]]  # starts and ends
+
+
 def scan_struct(
-    schema: ThriftSchema, root: str, body: NDArray[np.uint8], *, compact: bool, begin: int = 0,
+    schema: ThriftSchema, root: str, body: NDArray[np.uint8], *, compact: bool, spans: Spans | None = None,
     claim_rows: Callable[[dict[str, int]], object] | None = None,
 ) -> ThriftScan:  # fmt: skip
-    """Scan the struct `root` that begins at `begin`; what stands behind it is not looked at.
+    """Scan a body that holds the struct `root`, or several at `spans` of it; what stands behind one is not looked at.
 
     `claim_rows` is told how many structs of each type there are before all of them get room, and may raise. Raises
     MalformedInputError, which names struct, field and byte.
     """
     n = len(schema.names)
+    places = (np.zeros(1, np.int64), np.array([len(body)], np.int64)) if spans is None else spans
     widths = np.array(schema.widths, np.int64)
     capacity = np.full(n, len(body) // _BYTES_PER_ROW // n + _SPARE, np.int64)
     while True:
@@ -164,7 +168,7 @@ def scan_struct(
             np.zeros(ends[-1], np.int64), ends - widths * capacity, capacity, np.zeros(n, np.int64),
             np.zeros(N_STATE, np.int64),
         )  # fmt: skip
-        if not kernel.walk_struct(body, begin, compact, schema.plan, tables, schema.names.index(root)):
+        if not kernel.walk_structs(body, places, compact, schema.plan, tables, schema.names.index(root)):
             fault, table, number, offset = tables.state.tolist()
             raise MalformedInputError(f"{schema.place(table, number)} at byte {offset}: {FAULT_TEXTS[fault]}")
         if claim_rows is not None:
