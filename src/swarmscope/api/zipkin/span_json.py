@@ -124,13 +124,13 @@ def _taken_flag(left: dict[str, Attribute], name: str) -> bool:
 def _tags(span: SpanView, left: dict[str, Attribute]) -> dict[str, str]:
     """Texts by name: the span's own attributes win over those of its resource and over what columns tell."""
     tags = {each.name: value_text(each.kind, each.text) for each in span.resource.attributes}
-    tags |= dict(_told(span, ERROR in left))
+    tags |= dict(_told(span, left.get(ERROR)))
     for number, link in enumerate(span.links):
         tags[f"{_LINK_PREFIX}{number}"] = _link_text(link)
     return tags | {each.name: value_text(each.kind, each.text) for each in left.values()}
 
 
-def _told(span: SpanView, has_error: bool) -> Iterator[tuple[str, str]]:
+def _told(span: SpanView, error: Attribute | None) -> Iterator[tuple[str, str]]:
     """What is no attribute."""
     scope = span.scope
     given = [(SCOPE_NAME, scope.name), (SCOPE_VERSION, scope.version), (_SCOPE_SCHEMA_URL, scope.schema_url),
@@ -139,23 +139,24 @@ def _told(span: SpanView, has_error: bool) -> Iterator[tuple[str, str]]:
     yield from ((_SCOPE_PREFIX + name, value_text(kind, text)) for name, kind, text in scope.attributes)
     if span.kind == SpanKind.INTERNAL:
         yield SPAN_KIND, "internal"
-    yield from _status(span, has_error)
+    yield from _status(span, error)
     for name, count in zip((DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS), span.dropped, strict=True):
         if count:
             yield name, str(count)
 
 
-def _status(span: SpanView, has_error: bool) -> Iterator[tuple[str, str]]:
-    if span.status == SpanStatus.ERROR and not has_error:
+def _status(span: SpanView, error: Attribute | None) -> Iterator[tuple[str, str]]:
+    """The status beside the tag `error`, which says it all where it came by Zipkin's protocol."""
+    message, is_error = span.status_message, span.status == SpanStatus.ERROR
+    if is_error and error is None:
         yield STATUS_CODE, "ERROR"
-        yield ERROR, span.status_message
+        yield ERROR, message
         return
-    if span.status == SpanStatus.OK:
-        yield STATUS_CODE, "OK"
-    if span.status_message:
-        if span.status == SpanStatus.ERROR:
-            yield STATUS_CODE, "ERROR"
-        yield STATUS_DESCRIPTION, span.status_message
+    told = error is not None and message in ("", value_text(error.kind, error.text))
+    if span.status != SpanStatus.UNSET and not (is_error and told):
+        yield STATUS_CODE, "ERROR" if is_error else "OK"
+    if message and not told:
+        yield STATUS_DESCRIPTION, message
 
 
 def _annotation(event: EventView) -> Json:
