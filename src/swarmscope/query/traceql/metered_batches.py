@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.spans import SpanRows
@@ -23,4 +23,7 @@ def metered(source: Iterator[SpanRows], budget: ReadBudget, *, keeps: bool = Fal
             if len(rows):
                 yield rows
     finally:
+        # A reader that is stopped early lets its batch go while it closes.
+        if isinstance(source, Generator):
+            source.close()
         budget.used_samples = held

@@ -91,12 +91,12 @@ class SeriesAccumulator:
     ) -> None:
         exponents = bucket_exponents(values, self._is_time)
         there = np.flatnonzero(exponents >= 0)
-        keys, local = np.unique(series[there] * _EXPONENTS + np.minimum(exponents[there], 63), return_inverse=True)
-        numbers = np.array(
-            [self._buckets.setdefault(divmod(key, _EXPONENTS), len(self._buckets)) for key in keys.tolist()], np.int64
-        )
         if len(there):
-            self._cells.add(numbers[local], start_ns[there], weight[there])
+            keys = series[there] * _EXPONENTS + np.minimum(exponents[there], _EXPONENTS - 1)
+            numbers = np.zeros(int(keys.max()) + 1, np.int64)
+            for key in np.flatnonzero(np.bincount(keys)).tolist():
+                numbers[key] = self._buckets.setdefault(divmod(key, _EXPONENTS), len(self._buckets))
+            self._cells.add(numbers[keys], start_ns[there], weight[there])
 
     def _bucket_series(self) -> Iterator[TraceSeries]:
         matrix = self._cells.values(len(self._buckets))
