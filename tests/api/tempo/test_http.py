@@ -269,6 +269,19 @@ def test_tag_names(client):
     assert _get(client, "search/tags", scope="intrinsic")["tagNames"] == intrinsics
 
 
+def test_tag_names_of_some_spans(client):
+    scopes = _get(client, "v2/search/tags", q="{ resource.service.name = `bank` }", **LAST_MINUTE)["scopes"]
+    assert {each["name"]: each["tags"] for each in scopes if each["name"] != "intrinsic"} == {
+        "span": ["http.method", "http.status_code"], "resource": ["service.name"],
+    }  # fmt: skip
+    only = _get(client, "v2/search/tags", q="{ name = `order` }", scope="event")["scopes"]
+    assert only == [{"name": "event", "tags": ["hit"]}]
+    everything = _get(client, "v2/search/tags")["scopes"]
+    assert _get(client, "v2/search/tags", q="{ resource.service.name = ")["scopes"] == everything
+    none = _get(client, "v2/search/tags", q="{ name = `nothing` }", scope="span")
+    assert none == {"scopes": []}
+
+
 def _values(client, tag, **params):
     return [
         (each["type"], each["value"]) for each in _get(client, f"v2/search/tag/{tag}/values", **params)["tagValues"]

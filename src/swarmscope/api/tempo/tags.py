@@ -13,12 +13,13 @@ from starlette.routing import BaseRoute
 
 from swarmscope.api.tempo.endpoint import TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.parameters import count_of, search_ranges
+from swarmscope.api.tempo.tag_names import names_of_chosen
 from swarmscope.api.tempo.value_json import spelled
 from swarmscope.lang.traceql.fields import name_text
 from swarmscope.lang.traceql.registry import INTRINSIC_SPELLINGS, IntrinsicField
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.spans import AttributeScope
-from swarmscope.query.traceql.tags import TagRequest
+from swarmscope.query.traceql.tags import TagRequest, parse_filter
 from swarmscope.query.traceql.values import Tag, TypedValue
 
 _INTRINSIC = "intrinsic"
@@ -50,7 +51,7 @@ async def _tags_v1(exchange: TempoExchange) -> Response:
 
     def make(budget: ReadBudget) -> dict[str, Any]:
         # Without a scope this version does not name intrinsics, the other one does.
-        scopes = [(name, tags) for name, tags in tags_by_scope(exchange, scope) if scope or name != _INTRINSIC]
+        scopes = [(name, tags) for name, tags in tags_by_scope(exchange, scope, budget) if scope or name != _INTRINSIC]
         return {"tagNames": sorted({tag for _, tags in scopes for tag in tags})}
 
     return await exchange.answer("SearchTagsResponse", make)
@@ -65,7 +66,7 @@ def names_work(exchange: TempoExchange) -> Work:
     scope = _scope_of(exchange)
 
     def make(budget: ReadBudget) -> dict[str, Any]:
-        return {"scopes": [{"name": name, "tags": tags} for name, tags in tags_by_scope(exchange, scope)]}
+        return {"scopes": [{"name": name, "tags": tags} for name, tags in tags_by_scope(exchange, scope, budget)]}
 
     return make
 
@@ -80,7 +81,7 @@ def _scope_of(exchange: TempoExchange) -> str:
     return text
 
 
-def tags_by_scope(exchange: TempoExchange, scope: str) -> list[tuple[str, list[str]]]:
+def tags_by_scope(exchange: TempoExchange, scope: str, budget: ReadBudget) -> list[tuple[str, list[str]]]:
     """Sorted names of each scope that has some, `limit` of each at most."""
     parameters = exchange.parameters
     limit = count_of(parameters, "limit", 0, least=0) or None
@@ -89,7 +90,10 @@ def tags_by_scope(exchange: TempoExchange, scope: str) -> list[tuple[str, list[s
     found: dict[str, list[str]] = {}
     for span in search_ranges(parameters, exchange.now_ns):
         request = TagRequest(*span, exchange.tenant, exchange.path.settings.max_tag_values, parameters.text("q"))
-        found = exchange.parts.engine.tag_names(request, AttributeScope(scope) if scope else None)
+        if parse_filter(request.filter_text).condition is None:
+            found = exchange.parts.engine.tag_names(request, AttributeScope(scope) if scope else None)
+        else:
+            found = names_of_chosen(exchange.parts, request, scope, budget)
         if any(found.values()):
             break
     named = [(name, tags[:limit]) for name, tags in found.items() if tags]
