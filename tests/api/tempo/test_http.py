@@ -119,6 +119,38 @@ def test_times_bound_where_a_trace_is_looked_for(client):
     assert _get(client, f"traces/{OLD.hex()}", end=str(NOW_S))["batches"]
 
 
+def _names(answer):
+    return sorted(
+        span["name"]
+        for batch in answer["trace"]["resourceSpans"] for scope in batch["scopeSpans"] for span in scope["spans"]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [
+        ({"q": "{ }"}, ["POST /charge", "audit", "charge", "order"]),
+        ({"q": ""}, ["POST /charge", "audit", "charge", "order"]),
+        ({"q": "{ status = error }"}, ["POST /charge", "charge", "order"]),
+        ({"q": "{ status = error }", "keep_hierarchy": "false"}, ["POST /charge"]),
+        ({"q": "{ .http.method = `POST` }", "keep_hierarchy": "false"}, ["POST /charge", "order"]),
+        ({"q": "{ parent.resource.service.name = `shop` }", "keep_hierarchy": "false"}, ["POST /charge", "charge"]),
+        ({"q": "{ resource.service.name = `shop` }"}, ["charge", "order"]),
+        ({"q": "{ name = `nothing` }"}, []),
+    ],
+)
+def test_spans_of_a_trace_that_a_filter_chooses(client, params, names):
+    answer = _get(client, f"v2/traces/{ORDER.hex()}", **params)
+    assert _names(answer) == names
+    assert answer["status"] == "COMPLETE"
+
+
+def test_other_queries_are_no_filter(client):
+    assert "only one spanset filter" in _get(client, f"v2/traces/{ORDER.hex()}", 400, q="{ } | count() > 1")
+    assert "parse error" in _get(client, f"v2/traces/{ORDER.hex()}", 400, q="{")
+    assert "invalid keep_hierarchy" in _get(client, f"v2/traces/{ORDER.hex()}", 400, q="{ }", keep_hierarchy="some")
+
+
 def test_missing_parents_make_a_trace_partial():
     served = serve()
     served.reader.add([PlainSpan(trace_id(8), span_id(1), "lost", NOW_NS, NOW_NS + 1, span_id(99), resource=SHOP)])

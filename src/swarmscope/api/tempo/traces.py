@@ -20,14 +20,18 @@ from swarmscope.api.request_times import TimeRange
 from swarmscope.api.tempo.endpoint import PROTOBUF_TYPE, TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.messages import message_class
 from swarmscope.api.tempo.parameters import given_range
+from swarmscope.api.tempo.span_filter import chosen_spans
 from swarmscope.api.tempo.trace_json import resource_spans_json
 from swarmscope.api.tempo.trace_rows import count_orphans, fitted
 from swarmscope.api.traces.otlp import to_traces_data
+from swarmscope.lang.traceql import parse_spanset_filter
+from swarmscope.lang.traceql.nodes import SpansetFilter
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.logs import TRACE_ID_BYTES
 from swarmscope.model.spans import SpanRows
 
 _COMPLETE, _PARTIAL = 0, 1
+_BOOLEANS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -57,15 +61,26 @@ def parse_trace_id(text: str) -> bytes:
     return bytes.fromhex(text.rjust(2 * TRACE_ID_BYTES, "0"))
 
 
-def find_trace(exchange: TempoExchange, trace_id: bytes, range_ns: TimeRange | None, budget: ReadBudget) -> FoundTrace:
+class Question(NamedTuple):
+    """A trace that must have a span in the range, and which of its spans are wanted."""
+
+    trace_id: bytes
+    range_ns: TimeRange | None = None
+    chosen: SpansetFilter = SpansetFilter()
+    with_ancestors: bool = True
+
+
+def find_trace(exchange: TempoExchange, question: Question, budget: ReadBudget) -> FoundTrace:
     """The trace. Raises ApiError where there is none, or none with a span in the range."""
     reader, settings = exchange.parts.reader, exchange.path.settings
-    wanted = np.frombuffer(trace_id, np.uint8).reshape(1, TRACE_ID_BYTES)
+    range_ns = question.range_ns
+    wanted = np.frombuffer(question.trace_id, np.uint8).reshape(1, TRACE_ID_BYTES)
     rows = reader.find_traces(exchange.tenant, wanted, budget)
     if not len(rows) or (range_ns is not None and not _touches(rows, range_ns)):
         raise refuse("trace not found", 404)
     budget.cancellation.check()
-    kept, left_out = fitted(rows, settings.max_trace_bytes)
+    wanted_rows = chosen_spans(rows, question.chosen, reader, with_ancestors=question.with_ancestors)
+    kept, left_out = fitted(wanted_rows, settings.max_trace_bytes)
     data = to_traces_data(kept, reader.resources(), reader.scopes())
     told = []
     if left_out:
@@ -87,22 +102,38 @@ async def _trace_v1(exchange: TempoExchange) -> Response:
 
 
 async def _trace_v2(exchange: TempoExchange) -> Response:
-    return await _answer(exchange, trace_json_v2, _protobuf_v2)
+    return await _answer(exchange, trace_json_v2, _protobuf_v2, filtered=True)
 
 
 async def _answer(
-    exchange: TempoExchange, to_json: Callable[[FoundTrace], dict[str, Any]], to_bytes: Callable[[FoundTrace], bytes]
+    exchange: TempoExchange,
+    to_json: Callable[[FoundTrace], dict[str, Any]],
+    to_bytes: Callable[[FoundTrace], bytes],
+    *,
+    filtered: bool = False,
 ) -> Response:
-    trace_id, range_ns = parse_trace_id(exchange.name), given_range(exchange.parameters)
+    question = _question(exchange, filtered=filtered)
     protobuf = exchange.wants_protobuf
 
     def make(deadline: Deadline) -> Sequence[bytes]:
-        found = find_trace(exchange, trace_id, range_ns, exchange.exchange.budget(deadline))
+        found = find_trace(exchange, question, exchange.exchange.budget(deadline))
         deadline.check()
         return [to_bytes(found) if protobuf else orjson.dumps(to_json(found))]
 
     content_type = PROTOBUF_TYPE if protobuf else JSON_TYPE
     return await exchange.exchange.chunks(make, exchange.exchange.deadline(), content_type)
+
+
+def _question(exchange: TempoExchange, *, filtered: bool) -> Question:
+    """What is asked for; `filtered`: `q` and `keep_hierarchy` are read too. Raises ApiError and QuerySyntaxError."""
+    parameters = exchange.parameters
+    found = Question(parse_trace_id(exchange.name), given_range(parameters))
+    if not filtered or not parameters.text("q").strip():
+        return found
+    keep = parameters.text("keep_hierarchy", "true") or "true"
+    if keep.lower() not in _BOOLEANS:
+        raise refuse(f"invalid keep_hierarchy: {keep!r} is neither true nor false")
+    return found._replace(chosen=parse_spanset_filter(parameters.text("q")), with_ancestors=_BOOLEANS[keep.lower()])
 
 
 def _json_v1(found: FoundTrace) -> dict[str, Any]:
@@ -111,10 +142,10 @@ def _json_v1(found: FoundTrace) -> dict[str, Any]:
 
 def trace_work(exchange: TempoExchange) -> Work:
     """The trace that is asked for, in the second version's form. Raises ApiError."""
-    trace_id = parse_trace_id(exchange.name)
+    question = Question(parse_trace_id(exchange.name))
 
     def make(budget: ReadBudget) -> dict[str, Any]:
-        return trace_json_v2(find_trace(exchange, trace_id, None, budget))
+        return trace_json_v2(find_trace(exchange, question, budget))
 
     return make
 
