@@ -69,6 +69,8 @@ class CompareAccumulator:
 
     def add(self, block: SpanBlock, positions: NDArray[np.int64]) -> None:
         """Take the spans at these positions into account."""
+        if not len(positions):
+            return
         rows, details = block.rows, block.rows.details
         spans = _Spans(
             self._selected(block)[positions].astype(np.int64),

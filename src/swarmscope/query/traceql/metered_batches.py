@@ -8,7 +8,7 @@ from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.spans import SpanRows
 
 
-def metered(source: Iterator[SpanRows], budget: ReadBudget, *, keeps: bool = False) -> Iterator[SpanRows]:
+def metered(source: Iterator[SpanRows], budget: ReadBudget, *, keeps: bool = False) -> Generator[SpanRows, None, None]:
     """The batches that have spans. One counts until the next is asked for, and with `keeps` for good.
 
     Readers differ in when they let a batch go, so what is held is set here, whatever they say.

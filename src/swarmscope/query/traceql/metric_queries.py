@@ -5,7 +5,7 @@ from __future__ import annotations
 from swarmscope.lang.traceql.nodes import Compare, Query
 from swarmscope.model.contracts import ReadBudget, SpanReader
 from swarmscope.model.errors import UnsupportedQueryError
-from swarmscope.query.traceql.answers import MetricsAnswer
+from swarmscope.query.traceql.answers import MetricsAnswer, TraceSeries
 from swarmscope.query.traceql.comparing import CompareAccumulator, compare_demand
 from swarmscope.query.traceql.demand import demand_of
 from swarmscope.query.traceql.metric_requests import MetricsRequest, plan_steps
@@ -14,6 +14,8 @@ from swarmscope.query.traceql.series_stages import run_stages
 from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.query.traceql.span_block import SpanTables
 from swarmscope.query.traceql.span_streams import SpanStream
+
+_EXEMPLARS_AMONG = 2_000  # newest spans, about
 
 
 def run_metrics(
@@ -26,18 +28,33 @@ def run_metrics(
     # Every point is of a whole step; the span that begins at its end is in it, the one at its beginning is not.
     range_ns = (steps.start_ns + 1, steps.start_ns + steps.count * steps.step_ns + 1)
     demand = demand_of([query])
-    accumulator: SeriesAccumulator | CompareAccumulator
+    compares = isinstance(query.metrics, Compare)
+    stream = SpanStream(
+        reader, settings, request.tenant, range_ns, query, budget, SpanTables(reader),
+        demand.joined(compare_demand()) if compares else demand,
+    )  # fmt: skip
     if isinstance(query.metrics, Compare):
-        demand = demand.joined(compare_demand())
-        accumulator = CompareAccumulator(query.metrics, steps, settings)
+        compared = CompareAccumulator(query.metrics, steps, settings)
+        for block, positions in stream.matching():
+            compared.add(block, positions)
+        series = compared.series()
     else:
         accumulator = SeriesAccumulator(query.metrics, steps, settings, _max_exemplars(query, request, settings))
-    stream = SpanStream(reader, settings, request.tenant, range_ns, query, budget, SpanTables(reader), demand)
+        series = _aggregated(accumulator, stream)
+    return MetricsAnswer(steps.times_ns, tuple(run_stages(query.series_stages, series)), stream.spans_read)
+
+
+def _aggregated(accumulator: SeriesAccumulator, stream: SpanStream) -> list[TraceSeries]:
+    alone = stream.looks_at_spans_alone
+    if alone and accumulator.wants_exemplars:
+        # The trace ids of all spans would be half of what is read, and an exemplar needs but a few.
+        for block, positions in stream.newest(_EXEMPLARS_AMONG):
+            accumulator.pick_exemplars(block, positions)
     for block, positions in stream.matching():
-        if len(positions):
-            accumulator.add(block, positions)
-    series = run_stages(query.series_stages, accumulator.series())
-    return MetricsAnswer(steps.times_ns, tuple(series), stream.spans_read)
+        accumulator.add(block, positions)
+        if not alone and accumulator.wants_exemplars:
+            accumulator.pick_exemplars(block, positions)
+    return accumulator.series()
 
 
 def _max_exemplars(query: Query, request: MetricsRequest, settings: TraceqlSettings) -> int:

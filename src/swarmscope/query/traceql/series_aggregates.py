@@ -54,7 +54,6 @@ class SeriesAccumulator:
         series = self._table.number(block, positions)
         start_ns = block.rows.start_ns[positions]
         weight = block.rows.weight[positions].astype(np.float64)
-        self._exemplars.add(block, positions, series, values)
         if values is None:
             self._cells.add(series, start_ns, weight)
         elif self._has_buckets:
@@ -64,6 +63,20 @@ class SeriesAccumulator:
             self._counts.add(series, start_ns, weight)
         else:
             self._cells.add(series, start_ns, values)
+
+    @property
+    def wants_exemplars(self) -> bool:
+        """Whether there is room for more."""
+        return self._exemplars.has_room
+
+    def pick_exemplars(self, block: SpanBlock, positions: NDArray[np.int64]) -> None:
+        """Some of the spans at these positions, which count by `add` alone; with trace ids."""
+        values = None
+        if self._node.operand is not None:
+            positions, values, _ = measure(self._node.operand, block, positions)
+        positions, values = self._exemplars.chosen(positions, values)
+        if len(positions):
+            self._exemplars.add(block, positions, self._table.number(block, positions), values)
 
     def series(self) -> list[TraceSeries]:
         """All series, sorted by their labels."""

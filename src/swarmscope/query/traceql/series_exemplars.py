@@ -1,4 +1,4 @@
-"""A few spans behind the points of a series, spread over the batches that were read."""
+"""A few spans behind the points of a series."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from swarmscope.query.traceql.answers import TraceExemplar
 from swarmscope.query.traceql.span_block import SpanBlock
 
-_PER_BATCH = 16  # so that the first batch does not take all
+Floats = NDArray[np.float64]
 
 
 class ExemplarPicker:
@@ -18,20 +18,23 @@ class ExemplarPicker:
         self._limit = limit
         self._picked: list[tuple[int, TraceExemplar]] = []
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there may be more."""
+        return len(self._picked) < self._limit
+
+    def chosen(self, positions: NDArray[np.int64], values: Floats | None) -> tuple[NDArray[np.int64], Floats | None]:
+        """As many of a batch's spans as there is room for, at equal distances; with their values."""
+        count = min(self._limit - len(self._picked), len(positions))
+        spread = np.linspace(0, len(positions) - 1, max(count, 0)).astype(np.int64)
+        return positions[spread], None if values is None else values[spread]
+
     def add(
-        self,
-        block: SpanBlock,
-        positions: NDArray[np.int64],
-        series: NDArray[np.int64],
-        values: NDArray[np.float64] | None,
+        self, block: SpanBlock, positions: NDArray[np.int64], series: NDArray[np.int64], values: Floats | None
     ) -> None:
-        """Look at a batch: spans at equal distances."""
-        count = min(self._limit - len(self._picked), _PER_BATCH, len(positions))
-        if count <= 0:
-            return
+        """Keep the chosen ones of a batch, which are of these series."""
         rows = block.rows
-        for i in np.linspace(0, len(positions) - 1, count).astype(np.int64).tolist():
-            row = int(positions[i])
+        for i, row in enumerate(positions.tolist()):
             value = float("nan") if values is None else float(values[i])
             exemplar = TraceExemplar(rows.trace_id[row].tobytes(), int(rows.start_ns[row]), value)
             self._picked.append((int(series[i]), exemplar))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.lang.traceql.fields import FieldNode
-from swarmscope.lang.traceql.nodes import Coalesce, Query, Select, SpansetFilter
+from swarmscope.lang.traceql.nodes import Coalesce, Intrinsic, IntrinsicField, Query, Select, SpansetFilter, walk
 from swarmscope.model.contracts import ReadBudget, SpanReader
 from swarmscope.model.spans import SpanRequest, SpanRows
 from swarmscope.query.traceql.candidates import plan_candidates
@@ -42,15 +42,33 @@ class SpanStream:
     demand: Demand
     spans_read: int = 0
 
+    @property
+    def looks_at_spans_alone(self) -> bool:
+        """Whether no span needs others to be judged: `matching` has no trace ids then, but for a query of those."""
+        return _plain_filters(self.query) is not None
+
     def matching(self) -> Iterator[Matching]:
         """Blocks, and the positions of the spans in each that come out of the pipeline."""
         filters = _plain_filters(self.query)
         yield from self._single_spans(filters) if filters is not None else self._of_traces()
 
+    def newest(self, about: int) -> Iterator[Matching]:
+        """As `matching`, with trace ids, for some of the newest spans; for a query that looks at spans alone."""
+        condition = all_of(_plain_filters(self.query) or [])
+        request = SpanRequest(*self.range_ns, self.demand.columns, self.demand.attributes, hints_of(condition))
+        walked = self.reader.walk_spans(self.tenant, request, self.budget, batch_spans=about)
+        batches = metered(walked, self.budget)
+        for rows in batches:
+            block = SpanBlock(rows, self.demand.attributes, self.tables)
+            yield block, np.flatnonzero(fulfils(condition, block))
+            break
+        batches.close()
+
     def _single_spans(self, filters: Sequence[FieldNode]) -> Iterator[Matching]:
-        # Fast path: every span is looked at by itself.
+        # Fast path: every span is looked at by itself, and half of the bytes would be trace ids.
         condition = all_of(list(filters))
-        for block in self._scan(self.range_ns, self.demand, condition):
+        columns = replace(self.demand.columns, trace_id=_shows_trace_ids(self.query))
+        for block in self._scan(self.range_ns, replace(self.demand, columns=columns), condition):
             yield block, np.flatnonzero(fulfils(condition, block))
 
     def _of_traces(self) -> Iterator[Matching]:
@@ -122,3 +140,7 @@ def _plain_filters(query: Query) -> list[FieldNode] | None:
         elif not isinstance(stage, (Select, Coalesce)):
             return None
     return conditions
+
+
+def _shows_trace_ids(query: Query) -> bool:
+    return any(isinstance(node, Intrinsic) and node.name is IntrinsicField.TRACE_ID for node in walk(query))
