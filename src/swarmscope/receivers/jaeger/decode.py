@@ -7,6 +7,7 @@ Wire format: https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/jaeger
 from __future__ import annotations
 
 import secrets
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,24 @@ _MAX_US = (1 << 63) // _NS_PER_US - 1
 
 
 class _Texts:
-    """Texts that the mapping itself adds, behind the body."""
+    """What the mapping itself adds, behind the body: texts (start, length), and the flags of all spans."""
 
-    def __init__(self, tail: TextTail) -> None:
+    def __init__(self, tail: TextTail, flags: NDArray[np.int64]) -> None:
+        self.flags_at = tail.add(np.ascontiguousarray(flags).view(np.uint8))
         self.flags, self.ref_type, self.child_of, self.follows_from = (
             (tail.add(text.encode()), len(text))
             for text in (conventions.FLAGS, conventions.REF_TYPE, conventions.CHILD_OF, conventions.FOLLOWS_FROM)
         )
+
+
+class _Source(NamedTuple):
+    """A scanned request, its texts mended and spelled; all stand in one buffer."""
+
+    scan: ThriftScan
+    buffer: NDArray[np.uint8]
+    columns: TagColumns
+    texts: _Texts
+    name: Utf8Column  # [n_spans]
 
 
 class BatchDecoder:
@@ -76,31 +88,31 @@ class BatchDecoder:
             raise MalformedInputError("Batch.process is missing")
         tail = TextTail(body)
         columns = spell_tags(body, scan.table("Tag"), tail)
-        texts = _Texts(tail)
-        flags = scan.table("Span").ints("flags")
-        flags_at = tail.add(np.ascontiguousarray(flags).view(np.uint8))
+        texts = _Texts(tail, scan.table("Span").ints("flags"))
         names, n_repaired = _mend(body, scan.table("Span").texts("operationName"), tail)
         buffer = tail.joined()
-        batch = self._to_batch(scan, buffer, columns, texts, Utf8Column(buffer, *names), flags_at, tenant)
+        source = _Source(scan, buffer, columns, texts, Utf8Column(buffer, *names))
+        batch = self._to_batch(source, tenant)
         return PushedSpans(batch, columns.n_repaired + n_repaired, _drop_refused(batch))
 
-    def _to_batch(
-        self, scan: ThriftScan, buffer: NDArray[np.uint8], columns: TagColumns, texts: _Texts, name: Utf8Column,
-        flags_at: int, tenant: str,
-    ) -> SpanBatch:  # fmt: skip
-        spans = scan.table("Span")
+    def _to_sets(self, source: _Source, struct: str, field: str) -> AttributeSets:
+        """The tags in a field, by row of the struct."""
+        children = source.scan.children(struct, field)
+        return settle_names(source.columns.to_sets(source.buffer, children), self._secrets)
+
+    def _to_batch(self, source: _Source, tenant: str) -> SpanBatch:
+        spans = source.scan.table("Span")
         n, flags = spans.n_rows, spans.ints("flags")
-        sets = settle_names(columns.to_sets(buffer, scan.children("Span", "tags")), self._secrets)
-        sets = _with_flags(sets, flags, texts.flags, flags_at)
+        sets = _with_flags(self._to_sets(source, "Span", "tags"), flags, source.texts)
         told = read_tags(sets, np.zeros(n, np.uint8), self._seed, error_holds_message=False)
         trace_id = _trace_ids(spans.ints("traceIdHigh"), spans.ints("traceIdLow"))
-        parent, links = self._to_links(scan, buffer, texts, trace_id)
+        parent, links = _to_links(source, trace_id)
         start_ns = np.clip(spans.ints("startTime"), -_MAX_US, _MAX_US) * _NS_PER_US
         duration_ns = np.clip(spans.ints("duration"), -_MAX_US, _MAX_US) * _NS_PER_US
         return SpanBatch(
-            resources=self._to_resources(scan, buffer, columns),
+            resources=self._to_resources(source),
             scopes=told.scopes,
-            resource=spans.parent,
+            resource=spans.parent.copy(),
             scope=told.scope,
             trace_id=trace_id,
             span_id=_to_ids(spans.ints("spanId")),
@@ -113,24 +125,24 @@ class BatchDecoder:
             dropped_attributes=told.dropped_attributes,
             dropped_events=told.dropped_events,
             dropped_links=told.dropped_links,
-            name=name,
+            name=source.name,
             status_message=told.status_message,
             trace_state=told.trace_state,
             attributes=told.attributes,
-            events=self._to_events(scan, buffer, columns),
+            events=self._to_events(source),
             links=links,
             keep=np.zeros(n, np.uint8),
             share=np.ones(n, np.float32),
             tenant=tenant,
         )
 
-    def _to_resources(self, scan: ThriftScan, buffer: NDArray[np.uint8], columns: TagColumns) -> Resources:
+    def _to_resources(self, source: _Source) -> Resources:
         """A resource for each Batch."""
+        scan, buffer = source.scan, source.buffer
         processes = scan.children("Batch", "process")
         rows = processes.rows[processes.offsets[1:] - 1]  # of a field that stands twice the last counts
         names = scan.table("Process").texts("serviceName").take(rows)
-        tags = columns.to_sets(buffer, scan.children("Process", "tags")).take(rows)
-        told = settle_names(tags, self._secrets).to_dicts()
+        told = self._to_sets(source, "Process", "tags").take(rows).to_dicts()
         sets: list[dict[str, Scalar]] = []
         for row, (start, length) in enumerate(zip(names.start.tolist(), names.length.tolist(), strict=True)):
             service = buffer[start : start + length].tobytes().decode(errors="replace")
@@ -140,9 +152,9 @@ class BatchDecoder:
         nothing = Utf8Column.from_strings([""] * n)
         return Resources(AttributeSets.from_dicts(sets), nothing, np.zeros(n, np.uint32))
 
-    def _to_events(self, scan: ThriftScan, buffer: NDArray[np.uint8], columns: TagColumns) -> Events:
-        logs, of_span = scan.table("Log"), scan.children("Span", "logs")
-        fields = settle_names(columns.to_sets(buffer, scan.children("Log", "fields")), self._secrets)
+    def _to_events(self, source: _Source) -> Events:
+        logs, of_span = source.scan.table("Log"), source.scan.children("Span", "logs")
+        fields = self._to_sets(source, "Log", "fields")
         name, used = _event_names(fields, logs.n_rows)
         ts_ns = np.clip(logs.ints("timestamp"), -_MAX_US, _MAX_US) * _NS_PER_US
         n = len(of_span.rows)
@@ -151,38 +163,38 @@ class BatchDecoder:
             fields.without(used).take(of_span.rows), np.zeros(n, np.uint32),
         )  # fmt: skip
 
-    def _to_links(
-        self, scan: ThriftScan, buffer: NDArray[np.uint8], texts: _Texts, trace_id: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.int64], Links]:
-        """Parents [n], and the references that are none."""
-        spans, references, found = scan.table("Span"), scan.table("SpanRef"), scan.children("Span", "references")
-        parent, n = spans.ints("parentSpanId"), spans.n_rows
-        if not len(found.rows):  # Fast path
-            return parent, Links.empty(n)
-        of_span = np.repeat(np.arange(n), np.diff(found.offsets))
-        ref_type, span_id = references.ints("refType")[found.rows], references.ints("spanId")[found.rows]
-        ids = _trace_ids(references.ints("traceIdHigh"), references.ints("traceIdLow"))[found.rows]
-        is_child = (ref_type == CHILD_OF) & (span_id != 0) & (ids == trace_id[of_span]).all(axis=1)
-        parent = _first_child_of(parent, of_span[is_child], span_id[is_child])
-        kept = ~(is_child & (span_id == parent[of_span]))
-        rows = np.flatnonzero(kept)
-        known = np.flatnonzero((ref_type[rows] == CHILD_OF) | (ref_type[rows] == FOLLOWS_FROM))
-        values = np.where((ref_type[rows][known] == CHILD_OF)[:, None], [texts.child_of], [texts.follows_from])
-        n_pairs = len(known)
-        has_type = np.zeros(len(rows), np.int64)
-        has_type[known] = 1
-        names = np.full(n_pairs, texts.ref_type[0]), np.full(n_pairs, texts.ref_type[1])
-        text = Utf8Column(buffer, np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1]))
-        attributes = AttributeSets(
-            _offsets(has_type), Utf8Column(buffer, *names), ValueColumn(_full_kind(n_pairs, ValueKind.STRING), text)
-        )
-        nothing = np.zeros(len(rows), np.int64)
-        links = Links(
-            _offsets(np.bincount(of_span[rows], minlength=n)), ids[rows], _to_ids(span_id[rows]),
-            Utf8Column(np.zeros(0, np.uint8), nothing, nothing), attributes, nothing.astype(np.uint32),
-            nothing.astype(np.uint32),
-        )  # fmt: skip
-        return parent, links
+
+def _to_links(source: _Source, trace_id: NDArray[np.uint8]) -> tuple[NDArray[np.int64], Links]:
+    """Parents [n], and the references that are none."""
+    scan, texts = source.scan, source.texts
+    spans, references, found = scan.table("Span"), scan.table("SpanRef"), scan.children("Span", "references")
+    parent, n = spans.ints("parentSpanId"), spans.n_rows
+    if not len(found.rows):  # Fast path
+        return parent, Links.empty(n)
+    of_span = np.repeat(np.arange(n), np.diff(found.offsets))
+    ref_type, span_id = references.ints("refType")[found.rows], references.ints("spanId")[found.rows]
+    ids = _trace_ids(references.ints("traceIdHigh"), references.ints("traceIdLow"))[found.rows]
+    is_child = (ref_type == CHILD_OF) & (span_id != 0) & (ids == trace_id[of_span]).all(axis=1)
+    parent = _first_child_of(parent, of_span[is_child], span_id[is_child])
+    kept = ~(is_child & (span_id == parent[of_span]))
+    rows = np.flatnonzero(kept)
+    known = np.flatnonzero((ref_type[rows] == CHILD_OF) | (ref_type[rows] == FOLLOWS_FROM))
+    values = np.where((ref_type[rows][known] == CHILD_OF)[:, None], [texts.child_of], [texts.follows_from])
+    n_pairs = len(known)
+    has_type = np.zeros(len(rows), np.int64)
+    has_type[known] = 1
+    names = np.full(n_pairs, texts.ref_type[0]), np.full(n_pairs, texts.ref_type[1])
+    text = Utf8Column(source.buffer, np.ascontiguousarray(values[:, 0]), np.ascontiguousarray(values[:, 1]))
+    attributes = AttributeSets(
+        _offsets(has_type), Utf8Column(source.buffer, *names), ValueColumn(_full_kind(n_pairs, ValueKind.STRING), text)
+    )
+    nothing = np.zeros(len(rows), np.int64)
+    links = Links(
+        _offsets(np.bincount(of_span[rows], minlength=n)), ids[rows], _to_ids(span_id[rows]),
+        Utf8Column(np.zeros(0, np.uint8), nothing, nothing), attributes, nothing.astype(np.uint32),
+        nothing.astype(np.uint32),
+    )  # fmt: skip
+    return parent, links
 
 
 def _offsets(counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -227,7 +239,7 @@ def _first_child_of(
     return np.where(parent == 0, referred, parent)
 
 
-def _with_flags(sets: AttributeSets, flags: NDArray[np.int64], name: tuple[int, int], flags_at: int) -> AttributeSets:
+def _with_flags(sets: AttributeSets, flags: NDArray[np.int64], texts: _Texts) -> AttributeSets:
     """The sets, with all flags of spans that have more of them than SAMPLED."""
     rows = np.flatnonzero((flags & ~conventions.SAMPLED) != 0)
     if not len(rows):  # Fast path
@@ -236,8 +248,12 @@ def _with_flags(sets: AttributeSets, flags: NDArray[np.int64], name: tuple[int, 
     more = np.zeros(len(flags), np.int64)
     more[rows] = 1
     names, text = sets.names, sets.values.text
-    new_names = Utf8Column(names.buffer, np.insert(names.start, at, name[0]), np.insert(names.length, at, name[1]))
-    new_text = Utf8Column(text.buffer, np.insert(text.start, at, flags_at + 8 * rows), np.insert(text.length, at, 8))
+    new_names = Utf8Column(
+        names.buffer, np.insert(names.start, at, texts.flags[0]), np.insert(names.length, at, texts.flags[1])
+    )
+    new_text = Utf8Column(
+        text.buffer, np.insert(text.start, at, texts.flags_at + 8 * rows), np.insert(text.length, at, 8)
+    )
     kinds = np.insert(sets.values.kind, at, int(ValueKind.INT))
     return AttributeSets(sets.offsets + _offsets(more), new_names, ValueColumn(kinds, new_text))
 

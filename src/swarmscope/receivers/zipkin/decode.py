@@ -60,7 +60,7 @@ class SpansDecoder:
         if len(body) > self._settings.max_json_bytes:
             raise LimitExceededError(
                 f"the JSON body has more than {self._settings.max_json_bytes} bytes",
-                limit="zipkin.max_json_bytes",
+                limit="otlp.max_json_bytes",
                 too_large=True,
             )
         share.resize(_JSON_FACTOR * len(body))
