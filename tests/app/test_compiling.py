@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmscope.app.compiling import compile_kernels
+from swarmscope.app.compiling import _claimed, compile_kernels
 
 
 def _stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -18,18 +18,33 @@ def _stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
     monkeypatch.setattr(sys, "executable", os.fspath(program))
 
 
-def test_each_part_is_told_as_it_begins(tmp_path, monkeypatch):
+def test_each_part_is_told_as_it_begins_by_processes_that_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     _stand_in(tmp_path, monkeypatch, "import sys; print(sys.argv[1:]); print('wire format'); print('limits')")
     parts: list[str] = []
     assert compile_kernels(parts.append)
-    assert parts == ["['-m', 'swarmscope.app.compiling']", "wire format", "limits"]
+    commands = {part for part in parts if part.startswith("[")}
+    assert len(commands) == 1
+    assert commands.pop().startswith("['-m', 'swarmscope.app.compiling', '")
+    assert sorted(parts)[2:] == ["limits", "limits", "wire format", "wire format"]
+
+
+def test_a_part_is_claimed_once(tmp_path):
+    assert [_claimed(tmp_path, part) for part in ("a, b", "c", "a, b")] == [True, True, False]
+
+
+def test_one_that_fails_is_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    script = f"import os\nos.mkdir({os.fspath(tmp_path / 'first')!r})"  # the second one cannot make it again
+    _stand_in(tmp_path, monkeypatch, script)
+    assert not compile_kernels(lambda part: None)
 
 
 def test_a_failure_is_no_success(tmp_path, monkeypatch):
     _stand_in(tmp_path, monkeypatch, "print('wire format'); raise SystemExit(3)")
     parts: list[str] = []
     assert not compile_kernels(parts.append)
-    assert parts == ["wire format"]
+    assert set(parts) == {"wire format"}
 
 
 def test_a_program_that_cannot_be_started_is_no_success(tmp_path, monkeypatch):

@@ -1,53 +1,105 @@
-"""Compiling all kernels into the cache, in a process of its own.
+"""Compiling all kernels into the cache, in processes of their own.
 
 The compiler keeps 650 MiB of what it made along the way for as long as its process lives. A server that loads finished
-kernels needs none of that, so a first start has another process compile them.
+kernels needs none of that, so a first start has other processes compile them: two, which share the parts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
 
 from swarmscope.app.kernel_cache import mark_complete, prepare_cache
 from swarmscope.app.unneeded_imports import refuse_unneeded_imports
 
 _log = logging.getLogger(__name__)
+# More would take more memory than a machine of 8 GiB can spare.
+_MAX_PROCESSES = 2
 
 
 def compile_kernels(on_part: Callable[[str], None]) -> bool:
-    """Compile everything in another process, which uses this one's cache; whether it did. Can take minutes.
+    """Compile everything in other processes, which use this one's cache; whether they did. Can take minutes.
 
     `on_part` is told each part's name before it begins.
     """
-    command = [sys.executable, "-m", "swarmscope.app.compiling"]
     try:
-        with subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-        ) as compiler:
-            try:
-                for line in compiler.stdout or ():
-                    on_part(line.strip())
-            except BaseException:
-                compiler.kill()
-                raise
+        with tempfile.TemporaryDirectory(prefix="swarmscope-") as claims, _compilers(claims) as compilers:
+            for line in _lines(compilers):
+                on_part(line)
+            return all(compiler.wait() == 0 for compiler in compilers)
     except OSError as error:
-        _log.warning("the process that compiles kernels cannot be started: %s", error)
+        _log.warning("the processes that compile kernels cannot be started: %s", error)
         return False
-    return compiler.returncode == 0
+
+
+@contextlib.contextmanager
+def _compilers(claims: str) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that compile what none of the others has claimed; none is left when the context ends."""
+    command = [sys.executable, "-m", "swarmscope.app.compiling", claims]
+    with contextlib.ExitStack() as stack:
+        compilers = []
+        for _ in range(min(_MAX_PROCESSES, os.cpu_count() or 1)):
+            compiler = stack.enter_context(
+                subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                    command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+                )
+            )
+            stack.callback(compiler.kill)
+            compilers.append(compiler)
+        yield compilers
+
+
+def _lines(compilers: list[subprocess.Popen[str]]) -> Iterator[str]:
+    """What they print, until all have ended."""
+    told: SimpleQueue[str | None] = SimpleQueue()
+
+    def read(compiler: subprocess.Popen[str]) -> None:
+        for line in compiler.stdout or ():
+            told.put(line.strip())
+        told.put(None)
+
+    for compiler in compilers:
+        threading.Thread(target=read, args=(compiler,), daemon=True).start()
+    running = len(compilers)
+    while running:
+        line = told.get()
+        if line is None:
+            running -= 1
+        else:
+            yield line
+
+
+def _claimed(claims: Path, part: str) -> bool:
+    """Whether the part is this process' to compile: whoever makes its file first has it."""
+    try:
+        (claims / part.replace("/", " ")).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def main() -> None:
-    """The other process: one line a part."""
+    """One line a part. With a folder as the argument: one of the processes that share the parts there."""
     cache = prepare_cache()
+    if len(sys.argv) < 2:
+        if not compile_kernels(lambda part: print(part, flush=True)):
+            raise SystemExit(1)
+        mark_complete(cache)
+        return
     refuse_unneeded_imports()
     # Imported here: it brings Numba, which reads where its cache is when it is imported.
     from swarmscope.app.warming import warm_up
 
-    warm_up(lambda part: print(part, flush=True))
-    mark_complete(cache)
+    claims = Path(sys.argv[1])
+    warm_up(lambda part: print(part, flush=True), lambda part: _claimed(claims, part))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,14 @@ from swarmscope.ingest import warm_up as ingest
 from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
 from swarmscope.receivers import scrape
+from swarmscope.receivers.jaeger import warm_up as jaeger
+from swarmscope.receivers.jaeger import warm_up as jaeger
 from swarmscope.receivers.loki import warm_up as loki
 from swarmscope.receivers.otlp import warm_up as otlp
 from swarmscope.receivers.remote_write import warm_up as remote_write
 from swarmscope.receivers.wire import warm_up as wire
+from swarmscope.receivers.zipkin import warm_up as zipkin
+from swarmscope.receivers.zipkin import warm_up as zipkin
 from swarmscope.store.catalogue import warm_up as warm_up_catalogue
 from swarmscope.store.embedded import warm_up as embedded_store
 
@@ -27,27 +31,36 @@ def _told(compile_part: Callable[[Callable[[str], None]], None]) -> Callable[[],
     return lambda: compile_part(lambda name: None)
 
 
-# What is compiled, and how.
+# What is compiled, and how; what takes longest comes first, so that processes which share the parts end together.
 _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
+    ("LogQL", logql.warm_up),
+    ("PromQL and histograms", promql.warm_up),
+    ("embedded store", embedded_store.warm_up),
+    ("OTLP", otlp.warm_up),
+    ("limits, redaction, derivation", ingest.warm_up),
+    ("exposition formats", scrape.warm_up),
+    ("HTTP answers", warm_up_api),
     ("wire format", _told(wire.warm_up)),
     ("remote write", _told(remote_write.warm_up)),
-    ("OTLP", otlp.warm_up),
     ("Loki's push", _told(loki.warm_up)),
-    ("exposition formats", scrape.warm_up),
-    ("limits, redaction, levels", ingest.warm_up),
+    ("Zipkin's spans", _told(zipkin.warm_up)),
+    ("Jaeger's spans", _told(jaeger.warm_up)),
     ("series catalogue", warm_up_catalogue),
-    ("embedded store", embedded_store.warm_up),
-    ("PromQL and histograms", promql.warm_up),
-    ("LogQL", logql.warm_up),
-    ("HTTP answers", warm_up_api),
+    ("Zipkin", zipkin.warm_up),
+    ("Jaeger", jaeger.warm_up),
     ("reading files", ingestion.warm_up),
 )
 
 
-def warm_up(on_part: Callable[[str], None]) -> float:
-    """Compile or load everything; `on_part` is told each part's name before it begins. Returns the seconds taken."""
+def warm_up(on_part: Callable[[str], None], is_wanted: Callable[[str], bool] = lambda part: True) -> float:
+    """Compile or load every part that `is_wanted`; returns the seconds taken.
+
+    `on_part` is told each part's name before it begins.
+    """
     began = time.perf_counter()
     for name, compile_part in _PARTS:
+        if not is_wanted(name):
+            continue
         started = time.perf_counter()
         on_part(name)
         compile_part()
