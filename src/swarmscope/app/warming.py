@@ -13,12 +13,10 @@ from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
 from swarmscope.receivers import scrape
 from swarmscope.receivers.jaeger import warm_up as jaeger
-from swarmscope.receivers.jaeger import warm_up as jaeger
 from swarmscope.receivers.loki import warm_up as loki
 from swarmscope.receivers.otlp import warm_up as otlp
 from swarmscope.receivers.remote_write import warm_up as remote_write
 from swarmscope.receivers.wire import warm_up as wire
-from swarmscope.receivers.zipkin import warm_up as zipkin
 from swarmscope.receivers.zipkin import warm_up as zipkin
 from swarmscope.store.catalogue import warm_up as warm_up_catalogue
 from swarmscope.store.embedded import warm_up as embedded_store
@@ -46,8 +44,6 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("Zipkin's spans", _told(zipkin.warm_up)),
     ("Jaeger's spans", _told(jaeger.warm_up)),
     ("series catalogue", warm_up_catalogue),
-    ("Zipkin", zipkin.warm_up),
-    ("Jaeger", jaeger.warm_up),
     ("reading files", ingestion.warm_up),
 )
 
