@@ -212,6 +212,8 @@ def test_search_in_time(client):
     assert _found(client, q="{ }", **LAST_MINUTE) == [SLOW.hex(), ORDER.hex()]
     assert _found(client, q="{ }", limit="1", **LAST_MINUTE) == [SLOW.hex()]
     assert _found(client, q="{ }", start=str(NOW_S - 30), end=str(NOW_S - 20)) == [ORDER.hex()]
+    assert _found(client, q="{ }", start="0", end="0") == [SLOW.hex(), ORDER.hex()]
+    assert _found(client, q="{ }", start=str(NOW_S - 15)) == [SLOW.hex()]
     # Without times the recent ones come, and older ones where there are none.
     assert _found(client, q="{ }") == [SLOW.hex(), ORDER.hex()]
     assert _found(client, q="{ name = `ancient` }") == [OLD.hex()]

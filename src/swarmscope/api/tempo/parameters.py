@@ -28,16 +28,23 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def given_range(parameters: Parameters) -> TimeRange | None:
-    """`start` and `end`; None where neither is given. One of them alone leaves the other side open."""
-    if not parameters.text("start") and not parameters.text("end"):
+    """`start` and `end`; None where neither is given. One of them alone leaves the other side open.
+
+    0 stands for a time that is not given, as in Tempo.
+    """
+    has_start, has_end = (parameters.text(name) not in ("", "0") for name in ("start", "end"))
+    if not has_start and not has_end:
         return None
-    found = TimeRange(
-        time_of(parameters, "start", EVER.start_ns), _end_of_second(parameters, time_of(parameters, "end", EVER.end_ns))
-    )
-    if found.start_ns >= found.end_ns:
-        raise ApiError("bad_data", "http parameter start must be before end. received start="
-                       f"{parameters.text('start')} end={parameters.text('end')}")  # fmt: skip
-    return found
+    start_ns = time_of(parameters, "start", EVER.start_ns) if has_start else EVER.start_ns
+    end_ns = _end_of_second(parameters, time_of(parameters, "end", EVER.end_ns)) if has_end else EVER.end_ns
+    if start_ns >= end_ns:
+        raise _reversed(parameters)
+    return TimeRange(start_ns, end_ns)
+
+
+def _reversed(parameters: Parameters) -> ApiError:
+    start, end = parameters.text("start"), parameters.text("end")
+    return ApiError("bad_data", f"http parameter start must be before end. received start={start} end={end}")
 
 
 def _end_of_second(parameters: Parameters, end_ns: int) -> int:
@@ -58,8 +65,7 @@ def metrics_range(parameters: Parameters, now_ns: int) -> TimeRange:
     end_ns = time_of(parameters, "end", now_ns)
     start_ns = time_of(parameters, "start", end_ns - duration_of(parameters, "since", DEFAULT_SINCE_NS))
     if start_ns >= end_ns:
-        raise ApiError("bad_data", "http parameter start must be before end. received start="
-                       f"{parameters.text('start')} end={parameters.text('end')}")  # fmt: skip
+        raise _reversed(parameters)
     return TimeRange(start_ns, end_ns)
 
 

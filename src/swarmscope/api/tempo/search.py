@@ -21,6 +21,7 @@ from swarmscope.query.traceql.search import SearchRequest
 _DEFAULT_LIMIT = 20
 _DEFAULT_SPANS_PER_SET = 3
 _NS_PER_MS = 1_000_000
+_MAX_UINT32 = (1 << 32) - 1
 # Tempo's words where the root span is not there (yet).
 NO_ROOT = "<root span not yet received>"
 
@@ -71,7 +72,7 @@ def _trace(trace: FoundTrace) -> dict[str, Any]:
         "rootServiceName": NO_ROOT if trace.root_service is None else trace.root_service,
         "rootTraceName": trace.root_name or "",
         "startTimeUnixNano": str(max(trace.start_ns, 0)),
-        "durationMs": max(trace.duration_ns, 0) // _NS_PER_MS,
+        "durationMs": min(max(trace.duration_ns, 0) // _NS_PER_MS, _MAX_UINT32),
         "spanSets": sets,
         "serviceStats": services,
     }
