@@ -25,7 +25,7 @@ from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_byte
 from swarmscope.receivers.wire.log_pairs import MAX_PAIRS, check_count
 from swarmscope.receivers.wire.span_push import PushedSpans
 from swarmscope.receivers.wire.span_tags import read_tags
-from swarmscope.receivers.wire.text_repair import repair_behind
+from swarmscope.receivers.wire.text_repair import repair_texts
 from swarmscope.receivers.wire.text_tail import TextTail
 from swarmscope.receivers.wire.thrift_scanner import Spans, ThriftScan, scan_struct
 
@@ -209,7 +209,7 @@ def _mend(
     body: NDArray[np.uint8], names: Utf8Column, tail: TextTail
 ) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], int]:
     start, length = names.start.copy(), names.length.copy()
-    return (start, length), repair_behind(body, start, length, tail)
+    return (start, length), repair_texts(body, start, length, tail)
 
 
 def _to_ids(numbers: NDArray[np.int64]) -> NDArray[np.uint8]:

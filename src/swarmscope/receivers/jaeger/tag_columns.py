@@ -12,7 +12,7 @@ from swarmscope.model.errors import MalformedInputError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.receivers.jaeger.schema import TYPE_BINARY, TYPE_BOOL, TYPE_DOUBLE, TYPE_LONG, TYPE_STRING
 from swarmscope.receivers.wire.scanner import Children
-from swarmscope.receivers.wire.text_repair import repair_behind
+from swarmscope.receivers.wire.text_repair import repair_texts
 from swarmscope.receivers.wire.text_tail import TextTail
 from swarmscope.receivers.wire.thrift_scanner import ThriftTable
 
@@ -49,7 +49,7 @@ def spell_tags(body: NDArray[np.uint8], tags: ThriftTable, tail: TextTail) -> Ta
     name_start, name_length = keys.start.copy(), keys.length.copy()
     is_text = tag_type == TYPE_STRING
     start, length = np.where(is_text, texts.start, 0), np.where(is_text, texts.length, 0)
-    n_repaired = repair_behind(body, name_start, name_length, tail) + repair_behind(body, start, length, tail)
+    n_repaired = repair_texts(body, name_start, name_length, tail) + repair_texts(body, start, length, tail)
     rows = np.flatnonzero(tag_type == TYPE_BINARY)
     start[rows], length[rows] = binaries.start[rows], binaries.length[rows]
     rows = np.flatnonzero(tag_type == TYPE_BOOL)

@@ -10,9 +10,8 @@ from numba import njit, uint64
 from numpy.typing import NDArray
 
 from swarmscope.model.attributes import ValueKind
-from swarmscope.model.raw_memory import Int, address_of, load_u8, load_u64, put_cell
+from swarmscope.model.raw_memory import Int, put_cell
 from swarmscope.receivers.wire.field_walk import DELIMITED, FIXED64, VARINT, skip_value, take_length, varint_fault
-from swarmscope.receivers.wire.key_hash import hash_span, to_tuple
 from swarmscope.receivers.wire.scan_kernel import TOO_DEEP, TRUNCATED, WRONG_WIRE_TYPE
 from swarmscope.receivers.wire.utf8 import is_utf8
 from swarmscope.receivers.wire.varint import read_varint
@@ -222,57 +221,3 @@ def spell_numbers(pairs: NDArray[np.int64], truth_at: Int, numbers_at: Int) -> N
         elif kind[pair] == BOOL:
             value[pair], length[pair] = truth_at + (value[pair] != 0), 1
     return numbers
-
-
-@njit(nogil=True, cache=True, forceinline=True)
-def _are_equal(base: Int, left: Int, right: Int, length: Int) -> bool:
-    at = 0
-    while length - at >= 8:
-        if load_u64(base, left + at) != load_u64(base, right + at):
-            return False
-        at += 8
-    while at < length:
-        if load_u8(base, left + at) != load_u8(base, right + at):
-            return False
-        at += 1
-    return True
-
-
-@njit(nogil=True, cache=True)
-def find_displaced(
-    buffer: NDArray[np.uint8], pairs: NDArray[np.int64], offsets: NDArray[np.int64], secrets: NDArray[np.uint64]
-) -> NDArray[np.bool_]:
-    """Which pairs do not count [n]: without a name, or the name stands in the set again. Empty array: all count.
-
-    Every set goes through one table of places by hash; what earlier sets left there counts as free.
-    """
-    base, words = address_of(buffer), to_tuple(secrets)
-    name, length = pairs[NAME], pairs[NAME_LENGTH]
-    widest = 0
-    for row in range(len(offsets) - 1):
-        widest = max(widest, offsets[row + 1] - offsets[row])
-    size = 16
-    while size < 2 * widest:
-        size *= 2
-    place, hashes = np.full(size, -1, np.int64), np.empty(size, np.uint64)
-    displaced = np.zeros(len(name), np.bool_)
-    n_displaced = 0
-    for row in range(len(offsets) - 1):
-        begin = offsets[row]
-        for pair in range(begin, offsets[row + 1]):
-            if length[pair] == 0:
-                displaced[pair] = True
-                n_displaced += 1
-                continue
-            hashed = hash_span(base, name[pair], length[pair], words)
-            slot = np.int64(hashed & uint64(size - 1))
-            while place[slot] >= begin:
-                other = place[slot]
-                same = hashes[slot] == hashed and length[other] == length[pair]
-                if same and _are_equal(base, name[other], name[pair], length[pair]):
-                    displaced[other] = True
-                    n_displaced += 1
-                    break
-                slot = (slot + 1) & (size - 1)
-            place[slot], hashes[slot] = pair, hashed
-    return displaced if n_displaced else displaced[:0]

@@ -48,7 +48,7 @@ from swarmscope.receivers.otlp.log_kernel import (
     walk_records,
 )
 from swarmscope.receivers.otlp.log_resources import ResourceBook, ResourceFacts
-from swarmscope.receivers.otlp.log_values import ValueColumns, expand_maps, repair_texts, write_values
+from swarmscope.receivers.otlp.log_values import ValueColumns, expand_maps, write_values
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.wire.declared_messages import describe_messages
 from swarmscope.receivers.wire.key_hash import derive_secrets, hash_spans
@@ -57,6 +57,7 @@ from swarmscope.receivers.wire.log_pairs import MAX_LINES, MAX_PAIRS, Pairs, Typ
 from swarmscope.receivers.wire.log_streams import Streams, resolve_streams
 from swarmscope.receivers.wire.message_schema import MessageSchema
 from swarmscope.receivers.wire.scanner import FAULT_TEXTS, Scan, scan_message
+from swarmscope.receivers.wire.text_repair import repair_texts
 from swarmscope.receivers.wire.text_tail import TextTail
 
 # The request's outline, with bytes in place of messages that are not the scanner's: records are walked, resources and

@@ -14,7 +14,6 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 
 from swarmscope.model.errors import MalformedInputError
-from swarmscope.model.labels import Utf8Column
 from swarmscope.receivers.otlp.attribute_text import to_attribute_text
 from swarmscope.receivers.otlp.log_kernel import (
     ARRAY,
@@ -32,7 +31,6 @@ from swarmscope.receivers.otlp.log_kernel import (
 )
 from swarmscope.receivers.otlp.number_columns import to_float_texts, to_int_texts
 from swarmscope.receivers.wire.text_tail import TextTail
-from swarmscope.receivers.wire.utf8 import invalid_utf8, repair_spans
 
 _MESSAGES: dict[str, Any] = {
     "AnyValue": common_pb2.AnyValue,
@@ -165,12 +163,3 @@ def write_values(body: NDArray[np.uint8], values: ValueColumns, tail: TextTail) 
         spans = zip(start[rows].tolist(), length[rows].tolist(), strict=True)
         texts = [to_attribute_text(decode_text_part("AnyValue", body, *span)).encode() for span in spans]
         start[rows], length[rows] = tail.add_texts(texts)
-
-
-def repair_texts(body: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64], tail: TextTail) -> int:
-    """Replace what is not UTF-8 in texts [n] that stand in the body, in place; how many were repaired."""
-    rows = np.flatnonzero(invalid_utf8(Utf8Column(body, start, length)))
-    if len(rows):
-        text, starts, length[rows] = repair_spans(body, start[rows], length[rows])
-        start[rows] = starts + tail.add(text)
-    return len(rows)

@@ -24,10 +24,9 @@ from swarmscope.receivers.otlp.attribute_walk import (
     UNCLEAN,
     VALUE,
     VALUE_LENGTH,
-    find_displaced,
     spell_numbers,
 )
-from swarmscope.receivers.otlp.log_values import decode_text_part, repair_texts
+from swarmscope.receivers.otlp.log_values import decode_text_part
 from swarmscope.receivers.otlp.span_kernel import (
     EVENT_LAYOUT,
     FAULT,
@@ -49,8 +48,10 @@ from swarmscope.receivers.otlp.span_kernel import (
     walk_messages,
 )
 from swarmscope.receivers.otlp.span_kernel import NAME as MESSAGE_NAME
+from swarmscope.receivers.wire.attribute_names import settle_names
 from swarmscope.receivers.wire.log_pairs import MAX_PAIRS, check_count
 from swarmscope.receivers.wire.scanner import FAULT_TEXTS
+from swarmscope.receivers.wire.text_repair import repair_texts
 from swarmscope.receivers.wire.text_tail import TextTail
 
 # First guess at how much a body holds of each; a wrong one costs a second walk.
@@ -182,12 +183,7 @@ def spell(walked: Walked, tail: TextTail) -> None:
 
 def settle(buffer: NDArray[np.uint8], walked: Walked, secrets: NDArray[np.uint64]) -> AttributeSets:
     """The attributes as sets: without those that have no name, the last one of each name."""
-    pairs, offsets = walked.pairs, walked.offsets
-    displaced = find_displaced(buffer, pairs, offsets, secrets)
-    if len(displaced):  # Slow path
-        kept = ~displaced
-        counts = np.concatenate((np.zeros(1, np.int64), np.cumsum(kept, dtype=np.int64)))
-        offsets = counts[offsets]
-        pairs = pairs[:, kept]
+    pairs = walked.pairs
     values = ValueColumn(pairs[KIND].astype(np.uint8), Utf8Column(buffer, pairs[VALUE], pairs[VALUE_LENGTH]))
-    return AttributeSets(offsets, Utf8Column(buffer, pairs[NAME], pairs[NAME_LENGTH]), values)
+    names = Utf8Column(buffer, pairs[NAME], pairs[NAME_LENGTH])
+    return settle_names(AttributeSets(walked.offsets, names, values), secrets)

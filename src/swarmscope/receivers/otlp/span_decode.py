@@ -19,7 +19,6 @@ from swarmscope.model.errors import LimitExceededError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.logs import SPAN_ID_BYTES, TRACE_ID_BYTES
 from swarmscope.model.spans import Events, Links, Resources, Scopes, SpanBatch
-from swarmscope.receivers.otlp.log_values import repair_texts
 from swarmscope.receivers.otlp.span_columns import EVENTS, LINKS, SPANS, Walked, mend, settle, spell, walk
 from swarmscope.receivers.otlp.span_kernel import (
     DROPPED_ATTRIBUTES,
@@ -47,6 +46,7 @@ from swarmscope.receivers.wire.log_memory import Claim, claim_nothing, line_byte
 from swarmscope.receivers.wire.log_pairs import check_count
 from swarmscope.receivers.wire.message_schema import MessageSchema
 from swarmscope.receivers.wire.scanner import Scan, scan_message
+from swarmscope.receivers.wire.text_repair import repair_texts
 from swarmscope.receivers.wire.text_tail import TextTail
 
 # The request's outline, with bytes in place of messages that are not the scanner's: spans are walked, resources and

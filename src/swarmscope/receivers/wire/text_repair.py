@@ -10,7 +10,7 @@ from swarmscope.receivers.wire.text_tail import TextTail
 from swarmscope.receivers.wire.utf8 import invalid_utf8, repair_spans
 
 
-def repair_behind(body: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64], tail: TextTail) -> int:
+def repair_texts(body: NDArray[np.uint8], start: NDArray[np.int64], length: NDArray[np.int64], tail: TextTail) -> int:
     """Replace what is not UTF-8 in texts [n] that stand in the body; starts and lengths are changed in place.
 
     Returns how many texts were repaired.
