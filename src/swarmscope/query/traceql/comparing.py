@@ -119,11 +119,11 @@ class CompareAccumulator:
         if known.total_row < 0:
             known.total_row = self._new_rows()
         side, start_ns, weight = spans.side[owner], spans.start_ns[owner], spans.weight[owner]
-        self._cells.add(known.total_row + side, start_ns, weight)
+        self._cells.add(known.total_row + side, start_ns, weight, self._n_rows)
         number, first = group_values([values])
         rows = np.array([self._row_of(known, values.typed(row)) for row in first.tolist()], np.int64)[number]
         counted = np.flatnonzero(rows >= 0)
-        self._cells.add(rows[counted] + side[counted], start_ns[counted], weight[counted])
+        self._cells.add(rows[counted] + side[counted], start_ns[counted], weight[counted], self._n_rows)
 
     def _row_of(self, known: _Field, value: TypedValue) -> int:
         row = known.rows.get(value)

@@ -52,17 +52,19 @@ class SeriesAccumulator:
         if not len(positions):
             return
         series = self._table.number(block, positions)
-        start_ns = block.rows.start_ns[positions]
-        weight = block.rows.weight[positions].astype(np.float64)
+        rows, n_series = block.rows, len(self._table)
+        whole = len(positions) == len(block)
+        start_ns = rows.start_ns if whole else rows.start_ns[positions]
+        weight = (rows.weight if whole else rows.weight[positions]).astype(np.float64)
         if values is None:
-            self._cells.add(series, start_ns, weight)
+            self._cells.add(series, start_ns, weight, n_series)
         elif self._has_buckets:
             self._add_buckets(series, start_ns, values, weight)
         elif node.op in ("sum_over_time", "avg_over_time"):
-            self._cells.add(series, start_ns, values * weight)
-            self._counts.add(series, start_ns, weight)
+            self._cells.add(series, start_ns, values * weight, n_series)
+            self._counts.add(series, start_ns, weight, n_series)
         else:
-            self._cells.add(series, start_ns, values)
+            self._cells.add(series, start_ns, values, n_series)
 
     @property
     def wants_exemplars(self) -> bool:
@@ -109,7 +111,7 @@ class SeriesAccumulator:
             numbers = np.zeros(int(keys.max()) + 1, np.int64)
             for key in np.flatnonzero(np.bincount(keys)).tolist():
                 numbers[key] = self._buckets.setdefault(divmod(key, _EXPONENTS), len(self._buckets))
-            self._cells.add(numbers[keys], start_ns[there], weight[there])
+            self._cells.add(numbers[keys], start_ns[there], weight[there], len(self._buckets))
 
     def _bucket_series(self) -> Iterator[TraceSeries]:
         matrix = self._cells.values(len(self._buckets))

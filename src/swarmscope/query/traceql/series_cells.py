@@ -45,11 +45,9 @@ class Cells:
         self._max_cells = max_cells
         self._values = np.full((0, steps.count), fill)
 
-    def add(self, series: NDArray[np.int64], start_ns: NDArray[np.int64], numbers: Floats) -> None:
-        """Take numbers [n] of spans that began then into account."""
-        if not len(series):
-            return
-        self._grow(int(series.max()) + 1)
+    def add(self, series: NDArray[np.int64], start_ns: NDArray[np.int64], numbers: Floats, n_series: int) -> None:
+        """Take numbers [n] of spans that began then into account; series are below `n_series`."""
+        self._grow(n_series)
         how = _SUM if self._fill == 0 else _MIN if self._fill > 0 else _MAX
         _add(self._values, series, start_ns, numbers, (self._steps.start_ns, self._steps.step_ns, how))
 

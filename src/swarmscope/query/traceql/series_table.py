@@ -14,6 +14,8 @@ from swarmscope.query.traceql.span_block import SpanBlock
 from swarmscope.query.traceql.value_groups import group_values
 from swarmscope.query.traceql.values import TypedValue, Values
 
+_UNKNOWN = -1
+
 
 class SeriesTable:
     """Numbers of series from 0 on, and their labels. A span without a value has the label nil."""
@@ -23,6 +25,9 @@ class SeriesTable:
         self._names = tuple(map(str, by))
         self._max_series = max_series
         self._numbers: dict[tuple[TypedValue, ...], int] = {}
+        # The series of cells that were met, _UNKNOWN for others; of the column whose types these are.
+        self._of_cell = np.zeros(0, np.int64)
+        self._cell_tags: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -38,19 +43,25 @@ class SeriesTable:
             return np.zeros(len(positions), np.int64)
         columns = [block.values_of(node).first_per_span(len(block)) for node in self._by]
         if len(columns) == 1 and columns[0].index is not None:
-            return self._by_cells(columns[0], columns[0].index[positions])
+            index = columns[0].index
+            return self._by_cells(columns[0], index if len(positions) == len(block) else index[positions])
         taken = [column.take(positions) for column in columns]
         local, first = group_values(taken)
         return self._known(taken, first)[local]
 
     def _by_cells(self, column: Values, cells: NDArray[np.int64]) -> NDArray[np.int64]:
-        # Fast path: what is said of resources is looked up once for each resource.
-        used = np.flatnonzero(np.bincount(cells, minlength=len(column.tag)))
-        flat = Values(column.tag, column.whole, column.real, column.text).take(used)
-        local, first = group_values([flat])
-        of_cell = np.zeros(len(column.tag), np.int64)
-        of_cell[used] = self._known([flat], first)[local]
-        return of_cell[cells]
+        # Fast path: what is said of resources is looked up once for each resource, whatever the number of batches.
+        if self._cell_tags is not column.tag:
+            self._cell_tags = column.tag
+            self._of_cell = np.full(len(column.tag), _UNKNOWN, np.int64)
+        series = self._of_cell[cells]
+        if len(series) and series.min() == _UNKNOWN:
+            used = np.unique(cells[series == _UNKNOWN])
+            flat = Values(column.tag, column.whole, column.real, column.text).take(used)
+            local, first = group_values([flat])
+            self._of_cell[used] = self._known([flat], first)[local]
+            series = self._of_cell[cells]
+        return series
 
     def _known(self, columns: Sequence[Values], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Numbers of the series of these rows [n]."""
