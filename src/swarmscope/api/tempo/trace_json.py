@@ -115,9 +115,9 @@ def value_json(value: common_pb2.AnyValue) -> dict[str, Any]:
         case "double_value":
             return {"doubleValue": double_json(value.double_value)}
         case "array_value":
-            return {"arrayValue": {"values": [value_json(each) for each in value.array_value.values]}}
+            return {"arrayValue": _set({}, values=[value_json(each) for each in value.array_value.values])}
         case "kvlist_value":
-            return {"kvlistValue": {"values": attributes_json(value.kvlist_value.values)}}
+            return {"kvlistValue": _set({}, values=attributes_json(value.kvlist_value.values))}
         case "bytes_value":
             return {"bytesValue": _base64(value.bytes_value)}
     return {}
