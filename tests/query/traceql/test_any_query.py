@@ -60,7 +60,7 @@ def answer_or_failure(run):
 
 
 @given(spans=traces(), query=trace_queries)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_search(spans, query):
     request = SearchRequest(str(query), 0, 25 * S, 100, 100, "default")
     answers = [
@@ -71,7 +71,7 @@ def test_search(spans, query):
 
 
 @given(spans=traces(), query=metrics_queries)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_metrics(spans, query):
     request = MetricsRequest(str(query), 0, 25 * S, 10 * S, "default")
     answers = [

@@ -2,12 +2,14 @@
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swarmscope.lang.traceql.registry import SPANSET_OPERATORS
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.query.logql.log_answers import NeverCancelled
 from swarmscope.query.traceql.engine import TraceqlEngine
 from swarmscope.query.traceql.search import SearchRequest
+from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.testing.memory_span_reader import MemorySpanReader
 from swarmscope.testing.plain_spans import NO_SPAN, PlainSpan, span_id, trace_id
 from tests.query.traceql.trees import S, forests, related
@@ -15,10 +17,13 @@ from tests.query.traceql.trees import S, forests, related
 STRUCTURAL = [name for name, each in SPANSET_OPERATORS.items() if each.relation]
 
 
-def search(spans, query, **reader):
+SMALL = TraceqlSettings(batch_spans=2, first_traces=1, most_traces=2)
+
+
+def search(spans, query, limits=None, limit=10**6, **reader):
     """Ids of all spans found, by set."""
-    engine = TraceqlEngine(MemorySpanReader(spans, **reader))
-    request = SearchRequest(query, 0, 10**6 * S, 10**6, 10**6, "default")
+    engine = TraceqlEngine(MemorySpanReader(spans, **reader), limits)
+    request = SearchRequest(query, 0, 10**6 * S, limit, 10**6, "default")
     answer = engine.search(request, ReadBudget(NeverCancelled(), 10**9))
     return [
         (trace.trace_id, sorted(span.span_id for span in each.spans))
@@ -40,7 +45,7 @@ def test_operator_gives_what_pairs_give(op, spans):
     wanted = {(spans[at].trace_id, spans[at].span_id) for at in related(op, spans, lefts, rights)}
     query = f'{{ name = "a" }} {op} {{ resource.service.name = "x" }}'
     assert flat(search(spans, query)) == wanted
-    assert flat(search(spans, query, obeys_hints=False, batch_spans=3)) == wanted
+    assert flat(search(spans, query, SMALL, obeys_hints=False, batch_spans=3)) == wanted
 
 
 @pytest.mark.parametrize("op", STRUCTURAL)
@@ -86,3 +91,26 @@ def test_span_ids_that_stand_twice_have_the_earlier_as_parent():
     ]
     assert flat(search(spans, '{ name = "first" } > { name = "child" }')) == {(trace_id(1), span_id(2))}
     assert search(spans, '{ name = "second" } > { name = "child" }') == []
+
+
+@given(spans=forests(max_traces=12, max_spans=5), limit=st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_most_recent_gives_the_newest(spans, limit):
+    """Whatever is read in slices: the newest of all that fulfil the query."""
+    query = '{ name = "a" } && { resource.service.name = "x" }'
+    every = [trace for trace, _ in search(spans, query)]
+    newest = sorted(every, key=lambda each: (-min(s.start_ns for s in spans if s.trace_id == each), each))
+    assert every == newest
+    found = [trace for trace, _ in search(spans, query + " with (most_recent=true)", SMALL, limit)]
+    starts = {each: min(s.start_ns for s in spans if s.trace_id == each) for each in every}
+    assert [starts[each] for each in found] == [starts[each] for each in newest[:limit]]
+
+
+@given(spans=forests(max_traces=12, max_spans=5), limit=st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_a_limit_gives_as_many_as_there_are(spans, limit):
+    for query in ('{ name = "a" } | count() > 1', '{ name = "a" } >> { resource.service.name = "x" }'):
+        every = search(spans, query)
+        found = search(spans, query, SMALL, limit)
+        assert len(found) == min(limit, len(every))
+        assert all(each in every for each in found)
