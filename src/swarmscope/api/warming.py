@@ -15,6 +15,7 @@ from swarmscope.api.remote_read.histogram_chunks import encode_histogram_chunks
 from swarmscope.api.remote_read.histogram_spans import HistogramRow
 from swarmscope.api.remote_read.sample_messages import encode_samples
 from swarmscope.api.remote_read.xor_chunks import encode_xor_chunks
+from swarmscope.api.traces import dependencies
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns
 from swarmscope.query.logql.log_answers import AnswerLabels, AnswerStream, LogsResult
@@ -30,7 +31,7 @@ class _OneSymbol:
 
 def warm_up(progress: Callable[[int, int], None] | None = None) -> None:
     """Run every kernel once on tiny input; `progress` is told (done, of how many) after each stage."""
-    stages = (_warm_answers, _warm_lines, _warm_remote_read)
+    stages = (_warm_answers, _warm_lines, _warm_remote_read, dependencies.warm_up)
     for done, stage in enumerate(stages, 1):
         stage()
         if progress is not None:
