@@ -57,12 +57,12 @@ def check_sets(sets: AttributeSets, n: int) -> None:
     assert sum(map(len, sets.to_dicts())) == len(sets.names)
 
 
-def check_batch(batch: SpanBatch) -> None:
+def check_batch(batch: SpanBatch, earliest_ns: int = 0) -> None:
     n = len(batch)
     assert n > 0
     assert batch.trace_id.any(axis=1).all()
     assert batch.span_id.any(axis=1).all()
-    assert ((batch.start_ns >= 0) & (batch.end_ns >= 0)).all()
+    assert ((batch.start_ns >= earliest_ns) & (batch.end_ns >= earliest_ns)).all()
     assert ((batch.kind <= 5) & (batch.status <= 2)).all()
     for column in (batch.name, batch.status_message, batch.trace_state):
         assert len(column) == n

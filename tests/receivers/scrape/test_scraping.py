@@ -37,7 +37,8 @@ def test_scrape_stores_samples_with_target_labels_and_report():
     target = Target(FIVE)
 
     async def scene(address):
-        async with scraping(job_for(address)) as (manager, sink):
+        # On a busy machine a scrape may take longer than the others' quarter of a second.
+        async with scraping(job_for(address, scrape_interval="2s")) as (manager, sink):
             await until(lambda: len(sink.of("up", job="j")) >= 3)
             [active] = manager.targets().active
         assert sink.last("a_total", x="1", job="j", instance=address) == 5
@@ -55,7 +56,7 @@ def test_scrape_stores_samples_with_target_labels_and_report():
         assert active.health == "up"
         assert active.last_error == ""
         assert active.scrape_url == f"http://{address}/metrics"
-        assert (active.scrape_interval, active.scrape_timeout) == ("250ms", "250ms")
+        assert (active.scrape_interval, active.scrape_timeout) == ("2s", "2s")
         assert active.labels == {"job": "j", "instance": address}
         assert active.discovered_labels["__address__"] == address
         assert active.last_scrape_ns > 0
@@ -67,7 +68,7 @@ def test_scrape_stores_samples_with_target_labels_and_report():
         run(scene(address))
     headers = target.requests[0][1]
     assert headers["User-Agent"] == f"Swarmscope/{__version__}"
-    assert headers["X-Prometheus-Scrape-Timeout-Seconds"] == "0.25"
+    assert headers["X-Prometheus-Scrape-Timeout-Seconds"] == "2"
     assert headers["Accept-Encoding"] == "gzip"
     assert headers["Accept"] == (
         "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
@@ -122,8 +123,10 @@ def test_track_timestamps_staleness():
 def test_honor_timestamps_false_uses_scrape_time():
     async def scene(address):
         async with scraping(job_for(address, honor_timestamps=False)) as (_, sink):
-            await until(lambda: len(sink.of("up", job="j")) > 1)
-        assert [ts for ts, _ in sink.of("c")] == [ts for ts, _ in sink.of("up", job="j")]
+            await until(lambda: sum(not is_stale(value) for _, value in sink.of("c")) > 1)
+        # On a busy machine a scrape may fail for being late: no sample is of its time.
+        found = [ts for ts, value in sink.of("c") if not is_stale(value)]
+        assert found == [ts for ts, value in sink.of("up", job="j") if value == 1]
 
     with serving(Target(b"c 3 1700000000000\n")) as address:
         run(scene(address))
