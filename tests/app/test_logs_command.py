@@ -293,3 +293,13 @@ def test_following_tells_of_lines_that_were_left_out(peer):
         assert next(lines).line == "x"
         lines.close()
     assert notes == ["7 lines came too fast and were left out"]
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"), [("critical", " CRIT  "), ("warning", " WARN  "), ("fatal", " FATAL "), ("unknown", "       ")]
+)
+def test_a_level_is_a_word_of_five_letters_at_the_most(capsys, level, shown):
+    from rich.console import Console
+
+    print_line(LogLine(NOON, {"detected_level": level}, "text"), Console())
+    assert f"Z{shown}text" in capsys.readouterr().out

@@ -18,6 +18,7 @@ _LEVEL_STYLES = {
 }  # fmt: skip
 _LEVEL_LABELS = ("detected_level", "level", "severity")
 _WIDEST_LEVEL = 5
+_SHORT_LEVELS = {"critical": "CRIT", "warning": "WARN"}  # what stands in the column where the whole word has no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def print_line(line: LogLine, console: Console, *, with_labels: bool = False) ->
     style = _LEVEL_STYLES.get(line.level, "")
     text = Text()  # a style of its own would be that of all that is appended
     text.append(spell_time_ns(line.ts_ns), style="dim")
-    text.append(f" {line.level.upper()[:_WIDEST_LEVEL]:<{_WIDEST_LEVEL}} ", style=style)
+    shown_level = _SHORT_LEVELS.get(line.level, line.level.upper()[:_WIDEST_LEVEL])
+    text.append(f" {shown_level:<{_WIDEST_LEVEL}} ", style=style)
     service = line.labels.get("service_name", "")
     if with_labels:
         shown = ", ".join(
