@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -36,40 +36,47 @@ _END = -1
 _FREE, _OLDEST, _NEWEST, _WAITING = 0, 1, 2, 3
 
 
+class _Table(NamedTuple):
+    """Chained hashing over a pool of rows."""
+
+    pool: Edges  # [max_waiting]
+    chains: NDArray[np.int64]  # [power of two] first row of each chain
+    links: NDArray[np.int64]  # [max_waiting, 3] next in chain (or free), older, newer
+    state: NDArray[np.int64]  # [4] at _FREE, _OLDEST, _NEWEST, _WAITING
+
+
 class WaitingSides:
     """Not thread-safe. All sides wait equally long, so the oldest one is the first to go."""
 
     def __init__(self, max_waiting: int) -> None:
-        self._pool = np.zeros(max_waiting, EDGE)
-        self._chains = np.full(1 << max(4, max_waiting.bit_length()), _END, np.int64)
-        self._links = np.full((max_waiting, 3), _END, np.int64)  # next in chain (or free), older, newer
-        self._links[:-1, 0] = np.arange(1, max_waiting)
-        self._state = np.array([0, _END, _END, 0], np.int64)
+        links = np.full((max_waiting, 3), _END, np.int64)
+        links[:-1, 0] = np.arange(1, max_waiting)
+        chains = np.full(1 << max(4, max_waiting.bit_length()), _END, np.int64)
+        self._table = _Table(np.zeros(max_waiting, EDGE), chains, links, np.array([0, _END, _END, 0], np.int64))
 
     def __len__(self) -> int:
-        return int(self._state[_WAITING])
+        return int(self._table.state[_WAITING])
 
     def match(self, sides: Edges) -> tuple[Edges, Edges]:
         """Take sides in order: the edges that became whole, and the sides that found no room."""
         whole, refused = np.zeros(len(sides), EDGE), np.zeros(len(sides), EDGE)
-        n_whole, n_refused = _match(self._pool, self._chains, self._links, self._state, sides, whole, refused)
+        n_whole, n_refused = _match(self._table, sides, whole, refused)
         return whole[:n_whole], refused[:n_refused]
 
     def expire(self, now_ms: int) -> Edges:
         """Sides whose time has come; they wait no longer."""
         gone = np.zeros(len(self), EDGE)
-        return gone[: _expire(self._pool, self._chains, self._links, self._state, now_ms, gone)]
+        return gone[: _expire(self._table, now_ms, gone)]
 
     def services(self) -> NDArray[np.int64]:
         """Numbers of names that waiting sides have."""
-        used = self._pool[self._pool["expires_ms"] > 0]
+        used = self._table.pool[self._table.pool["expires_ms"] > 0]
         return np.unique(np.concatenate([used["client"], used["server"], used["peer"]]))
 
 
 @njit(nogil=True, cache=True)
-def _remove(
-    pool: Edges, chains: NDArray[np.int64], links: NDArray[np.int64], state: NDArray[np.int64], at: int
-) -> None:
+def _remove(table: _Table, at: int) -> None:
+    pool, chains, links, state = table
     chain = np.int64(pool[at].key & np.uint64(len(chains) - 1))
     if chains[chain] == at:
         chains[chain] = links[at, 0]
@@ -105,15 +112,8 @@ def _join(edge: Edges, side: Edges) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _match(
-    pool: Edges,
-    chains: NDArray[np.int64],
-    links: NDArray[np.int64],
-    state: NDArray[np.int64],
-    sides: Edges,
-    whole: Edges,
-    refused: Edges,
-) -> tuple[int, int]:
+def _match(table: _Table, sides: Edges, whole: Edges, refused: Edges) -> tuple[int, int]:
+    pool, chains, links, state = table
     n_whole, n_refused = 0, 0
     for i in range(len(sides)):
         side = sides[i]
@@ -126,7 +126,7 @@ def _match(
             if pool[at].client != NO_SERVICE and pool[at].server != NO_SERVICE:
                 whole[n_whole] = pool[at]
                 n_whole += 1
-                _remove(pool, chains, links, state, at)
+                _remove(table, at)
             continue
         at = state[_FREE]
         if at == _END:
@@ -147,13 +147,12 @@ def _match(
 
 
 @njit(nogil=True, cache=True)
-def _expire(
-    pool: Edges, chains: NDArray[np.int64], links: NDArray[np.int64], state: NDArray[np.int64], now_ms: int, gone: Edges
-) -> int:
+def _expire(table: _Table, now_ms: int, gone: Edges) -> int:
+    pool, state = table.pool, table.state
     n = 0
     while state[_OLDEST] != _END and pool[state[_OLDEST]].expires_ms <= now_ms:
         at = state[_OLDEST]
         gone[n] = pool[at]
         n += 1
-        _remove(pool, chains, links, state, at)
+        _remove(table, at)
     return n
