@@ -75,7 +75,7 @@ RECEIVED_LINE_BYTES = _counter(
 REFUSED_LINES = _counter("swarmscope_refused_lines_total", "Lines refused.", ("protocol",))
 LIMITED_LINES = _counter("swarmscope_limited_lines_total", "Lines refused, by the limit that refused them.", ("limit",))
 REPAIRED_TEXTS = _counter(
-    "swarmscope_repaired_texts_total", "Texts of logs and spans in which what is not UTF-8 became U+FFFD.", ("protocol",)
+    "swarmscope_repaired_texts_total", "Texts in which what is not UTF-8 became U+FFFD.", ("protocol",)
 )
 TRUNCATED_LINES = _counter("swarmscope_truncated_lines_total", "Lines that were cut to `limits.logs.max_line_bytes`.")
 LINES_IN_FLIGHT = _gauge("swarmscope_lines_in_flight", "Lines in the write path that are not yet durable.")
