@@ -205,7 +205,7 @@ class AttributeScope(StrEnum):
 class Comparison(StrEnum):
     """How a hint compares an attribute or a column with its values."""
 
-    EQUAL = "="  # any of the values, same kind (INT and DOUBLE are one kind here)
+    EQUAL = "="  # any of the values, same kind (INT and DOUBLE are one kind here); arrays pass, for their elements may
     PRESENT = "present"  # it is there, whatever it is
 
 

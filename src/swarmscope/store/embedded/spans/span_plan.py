@@ -129,6 +129,8 @@ def value_test(attribute: Attribute, values: tuple[str | int | float | bool, ...
 
 def spell_as(kind: ValueKind, value: str | int | float | bool) -> tuple[bytes, ...] | None:
     """How a value that equals `value` is spelled where its kind is `kind`; None where that cannot be listed."""
+    if kind is ValueKind.ARRAY:  # one of its elements may be equal
+        return None
     if isinstance(value, bool):
         return (spell_scalar(value)[1],) if kind is ValueKind.BOOL else ()
     if isinstance(value, str):
