@@ -39,16 +39,17 @@ class Served:
 def serve(
     routes: Callable[[TraceApiParts], list[BaseRoute]], prefix: str, spans: Sequence[PlainSpan] = (), **options: Any
 ) -> Served:
-    """One API at its prefix. `obeys_hints` and `ready` are options; others are settings."""
+    """One API at its prefix. `obeys_hints`, `ready` and `reader` (another one) are options; others are settings."""
     pool = ThreadPoolExecutor(2)
     reader = MemorySpanReader(spans, batch_spans=3, obeys_hints=options.pop("obeys_hints", True))
+    asked = options.pop("reader", reader)
     metrics, records, ready = MemoryReader(), list[RequestRecord](), options.pop("ready", True)
 
     async def run(work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 
     parts = TraceApiParts(
-        reader=reader,
+        reader=asked,
         metrics=PromqlEngine(metrics),
         clock=FixedClock(),
         queue=QueryQueue(run, 4),
