@@ -11,6 +11,7 @@ from swarmscope.app.ingestion import warm_up as ingestion
 from swarmscope.ingest import warm_up as ingest
 from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
+from swarmscope.query.traceql import warm_up as traceql
 from swarmscope.receivers import scrape
 from swarmscope.receivers.jaeger import warm_up as jaeger
 from swarmscope.receivers.loki import warm_up as loki
@@ -33,6 +34,7 @@ def _told(compile_part: Callable[[Callable[[str], None]], None]) -> Callable[[],
 _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("LogQL", logql.warm_up),
     ("PromQL and histograms", promql.warm_up),
+    ("TraceQL", traceql.warm_up),
     ("embedded store", embedded_store.warm_up),
     ("OTLP", otlp.warm_up),
     ("limits, redaction, derivation", ingest.warm_up),
