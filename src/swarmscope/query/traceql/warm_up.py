@@ -24,8 +24,9 @@ _END_NS = 10
 _ARRAY = bytes.fromhex("0a030a01610a021802")  # an ArrayValue: "a" and 2
 _VALUES = ("a", 2, 0.5, True)  # of every attribute, span by span; with an array for the last where it is named so
 _SEARCHES = (
-    '{ name = "a" && .x != 2 && span.x > 0.5 && resource.x =~ "a|b" && duration < 1s || event.x = link.x || event.x = span.array }',
+    '{ name = "a" && .x != 2 && span.x > 0.5 && resource.x =~ "a|b" && duration < 1s || event.x = link.x }',
     '{ .x > span.array && span.array = "a" && instrumentation.x = 2 && event:name = "a" && span:id != link:spanID }',
+    "{ event.x = span.array }",
     '{ traceDuration > 0s && rootName = "a" && childCount = 1 && nestedSetLeft > 0 && parent.x = 2 || span.x < "b" }',
     "{ } | by(span.x) | count() > 0 | coalesce()",
     *(f'{{ }} | by(span.x) | {{ }} {op} {{ name = "a" }}' for op in (">", "<", ">>", "<<", "~")),
