@@ -365,3 +365,12 @@ def test_shape_tells_the_version_before_the_path_does() -> None:
     assert decode(bare)[0].events == (PlainEvent(T_NS, "cs"),)
     with_endpoint = IDS | {"annotations": [{"timestamp": T_US, "value": "cs", "endpoint": FRONT}]}
     assert decode(with_endpoint)[0].kind == 3
+
+
+@pytest.mark.parametrize("form", [Format.JSON_V2, Format.PROTOBUF])
+def test_whoever_owns_a_batch_may_change_it(form: Format) -> None:
+    message = ListOfSpans(spans=[{"trace_id": b"\1" * 8, "id": b"\1" * 8, "name": "work"}])
+    body = json.dumps([EVERYTHING]).encode() if form is Format.JSON_V2 else message.SerializeToString()
+    batch = push(body, form).batch
+    for column in (batch.trace_id, batch.span_id, batch.parent_id, batch.start_ns, batch.kind, batch.status):
+        assert column.flags.writeable

@@ -192,12 +192,13 @@ class SpanRows:
         sets, n_repaired = self._attributes.to_sets()
         name, n_names = mend_column(bytes_column(self._names))
         told = read_tags(
-            settle_names(sets, secrets), np.frombuffer(bytes(self._kinds), np.uint8), seed,
+            settle_names(sets, secrets), np.frombuffer(bytearray(self._kinds), np.uint8), seed,
             error_holds_message=True, internal_only=True,
         )  # fmt: skip
         events, n_events = self._to_events(secrets)
+        # Whoever owns a batch may change it: what lies on bytes could not be.
         trace_id, span_id, parent_id = (
-            np.frombuffer(b"".join(ids), np.uint8).reshape(n, width)
+            np.frombuffer(bytearray().join(ids), np.uint8).reshape(n, width)
             for ids, width in zip(self._ids, (TRACE_ID_BYTES, SPAN_ID_BYTES, SPAN_ID_BYTES), strict=True)
         )
         batch = SpanBatch(
