@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
 
-from tests.integration.grafana_stand_in import UID, grafana
+from tests.integration.grafana_stand_in import LOGS, grafana
 from tests.integration.log_reading import loki_api
+from tests.integration.mcp_grafana import McpGrafana
 from tests.integration.processes import SwarmscopeServer
-from tests.integration.test_log_senders import python_program
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 NS_PER_S = 1_000_000_000
 LINES = 6
-
-
-class McpGrafana:
-    """mcp-grafana on its standard streams; a message of JSON-RPC is a line."""
-
-    def __init__(self, address: str) -> None:
-        settings = {
-            "GRAFANA_URL": address, "GRAFANA_SERVICE_ACCOUNT_TOKEN": "none", "GRAFANA_USAGE_STATS": "disabled",
-            "DO_NOT_TRACK": "1",
-        }  # fmt: skip
-        command = [str(python_program("mcp-grafana")), "-t", "stdio", "--enabled-tools", "loki"]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, **settings}, text=True,
-        )  # fmt: skip
-        self._number = 0
-        client = {"name": "tests", "version": "1"}
-        self._ask("initialize", protocolVersion="2025-03-26", capabilities={}, clientInfo=client)
-        self._send({"method": "notifications/initialized"})
-
-    def _send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-        self.process.stdin.flush()
-
-    def _ask(self, method: str, **parameters: Any) -> Any:
-        self._number += 1
-        self._send({"id": self._number, "method": method, "params": parameters})
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            message = json.loads(line)
-            if message.get("id") == self._number:
-                return message["result"]
-        raise AssertionError("mcp-grafana has ended")
-
-    def call(self, tool: str, **arguments: Any) -> Any:
-        """What a tool gives, read as JSON."""
-        result = self._ask("tools/call", name=tool, arguments={"datasourceUid": UID, **arguments})
-        text = result["content"][0]["text"]
-        assert not result.get("isError"), text
-        return json.loads(text)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +40,8 @@ def sent_ns(swarmscope_server: SwarmscopeServer) -> int:
 
 @pytest.fixture(scope="module")
 def mcp(swarmscope_server: SwarmscopeServer) -> Iterator[tuple[McpGrafana, list[str]]]:
-    with grafana(swarmscope_server.address) as (address, asked):
-        client = McpGrafana(address)
+    with grafana(swarmscope_server.address, LOGS) as (address, asked):
+        client = McpGrafana(address, LOGS.uid, "loki")
         yield client, asked
         client.close()
 
