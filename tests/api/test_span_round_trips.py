@@ -32,13 +32,13 @@ NAMES = st.sampled_from(["a", "b.c", "http.method", "ünïcode", "with space", "
 IDS = st.integers(1, 2**63 - 1)
 
 
-async def _run(work: Any, *arguments: Any) -> Any:
+async def run_work(work: Any, *arguments: Any) -> Any:
     return await anyio.to_thread.run_sync(work, *arguments)
 
 
 def _zipkin_round(spans: list[dict[str, Any]], trace: str) -> list[dict[str, Any]]:
     served = serve(zipkin_routes, "/zipkin")
-    receiver = zipkin_receiver("/zipkin", ZipkinSettings(), served.spans, _run)
+    receiver = zipkin_receiver("/zipkin", ZipkinSettings(), served.spans, run_work)
     # The receiver's routes come first, as on the main port: both have /api/v2/spans.
     with TestClient(Starlette(routes=[*receiver, *served.app.routes])) as client:
         sent = client.post(
@@ -53,7 +53,7 @@ def _zipkin_round(spans: list[dict[str, Any]], trace: str) -> list[dict[str, Any
 
 def _jaeger_round(struct: Struct, is_compact: bool = False, trace: str = TRACE_HEX) -> dict[str, Any]:
     served = serve(jaeger_routes, "/jaeger")
-    receiver = jaeger_receiver("/jaeger", JaegerSettings(), served.spans, _run)
+    receiver = jaeger_receiver("/jaeger", JaegerSettings(), served.spans, run_work)
     kind = "application/vnd.apache.thrift.compact" if is_compact else "application/x-thrift"
     body = (compact if is_compact else binary)(struct)
     with TestClient(Starlette(routes=[*receiver, *served.app.routes])) as client:

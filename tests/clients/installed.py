@@ -56,6 +56,13 @@ def old_python_clients() -> Path:
     return folder
 
 
+def reading_python_clients() -> Path:
+    """As `python_clients`, with those that ask a Jaeger. Raises NotInstallableError."""
+    folder = _cache() / f"reading-python-clients-{_version('requirements-readers.txt')}"
+    _once(folder, lambda: _install_python(folder, "requirements-readers.txt"))
+    return folder
+
+
 def _cache() -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swarmscope-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +123,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 def main() -> None:
     """Install all of them; say what cannot be installed, and go on without."""
-    for clients in (node_clients, python_clients, old_python_clients):
+    for clients in (node_clients, python_clients, old_python_clients, reading_python_clients):
         try:
             clients()
         except NotInstallableError as error:

@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.api.jaeger.test_jaeger_http import SPANS
+from tests.api.test_span_round_trips import run_work
 from tests.api.traces.served import NOW_NS, S, serve
 from tests.api.zipkin.test_zipkin_http import ZIPKIN
+from tests.receivers.jaeger.batches import batch, span
+from tests.receivers.jaeger.thrift_writer import binary
+from tests.receivers.zipkin.test_decode import EVERYTHING
 
 from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.clock import SystemClock
+from swarmscope.receivers.jaeger.routes import routes as jaeger_receiver
+from swarmscope.receivers.jaeger.settings import JaegerSettings
+from swarmscope.receivers.zipkin.routes import routes as zipkin_receiver
+from swarmscope.receivers.zipkin.settings import ZipkinSettings
 from swarmscope.store.embedded.spans.span_store import SpanStoreSettings
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 from swarmscope.testing.plain_spans import PlainSpan, span_id, to_batch, trace_id
@@ -101,10 +110,31 @@ def _store(tmp_path: Path) -> Iterator[EmbeddedStore]:
 @pytest.mark.parametrize("flushed", ["memory", "half", "parts"])
 def test_answers_are_the_same_wherever_spans_are(store: EmbeddedStore, flushed: str) -> None:
     half = len(EVERY) // 2
-    for batch in (EVERY[:half], EVERY[half:]):
-        store.span_sink.write_spans(to_batch(batch))
-        if flushed == "parts" or (flushed == "half" and batch[0] is EVERY[0]):
+    for part in (EVERY[:half], EVERY[half:]):
+        store.span_sink.write_spans(to_batch(part))
+        if flushed == "parts" or (flushed == "half" and part[0] is EVERY[0]):
             assert store.spans.flush()
     stored, plain = _answers(store.span_reader), _answers()
     for path, expected in plain.items():
         assert stored[path] == expected, path
+
+
+def test_what_receivers_bring_is_found_at_once(store: EmbeddedStore) -> None:
+    sink = store.span_sink
+    receivers = [*zipkin_receiver("/zipkin", ZipkinSettings(), sink, run_work),
+                 *jaeger_receiver("/jaeger", JaegerSettings(), sink, run_work)]  # fmt: skip
+    apis = [serve(routes, prefix, reader=store.span_reader).app.routes
+            for routes, prefix in ((jaeger_routes, "/jaeger"), (zipkin_routes, "/zipkin"))]  # fmt: skip
+    with TestClient(Starlette(routes=[*receivers, *apis[0], *apis[1]])) as client:
+        sent = client.post("/zipkin/api/v2/spans", json=[EVERYTHING])
+        assert sent.status_code == 202, sent.text
+        (found,) = client.get(f"/zipkin/api/v2/trace/{EVERYTHING['traceId']}").json()
+        assert {name: found[name] for name in ("localEndpoint", "remoteEndpoint", "tags")} == {
+            name: EVERYTHING[name] for name in ("localEndpoint", "remoteEndpoint", "tags")
+        }
+        body = binary(batch([span((0, 77), 1, tags={"k": 1.5})], "thrift"))
+        kind = {"content-type": "application/x-thrift"}
+        assert client.post("/jaeger/api/traces", content=body, headers=kind).is_success
+        (trace,) = client.get("/jaeger/api/traces/4d").json()["data"]
+        assert trace["spans"][0]["tags"] == [{"key": "k", "type": "float64", "value": 1.5}]
+        assert client.get("/jaeger/api/services").json()["data"] == ["shop", "thrift"]
