@@ -54,16 +54,16 @@ def _fill_record(record: Any, chance: random.Random) -> None:
     record.observed_time_unix_nano = chance.choice(EXTREME_TIMES_NS)
     record.severity_number = chance.choice((0, 1, 9, 17, 24, 25, -1, (1 << 31) - 1))
     record.severity_text = chance.choice(("", "INFO", "error", "nonsense"))
-    _fill_value(record.body, chance)
+    fill_value(record.body, chance)
     for _ in range(chance.choice((0, 2, 5))):
-        _fill_value(record.attributes.add(key=chance.choice(("", "a", "http.method", "trace_id", "é"))).value, chance)
+        fill_value(record.attributes.add(key=chance.choice(("", "a", "http.method", "trace_id", "é"))).value, chance)
     record.flags, record.dropped_attributes_count = chance.choice((0, 1, (1 << 32) - 1)), chance.choice((0, 3))
     record.trace_id = chance.choice((b"", b"\1" * 16, bytes(16), b"\1" * 15, b"\1" * 300))
     record.span_id = chance.choice((b"", b"\2" * 8, bytes(8), b"\2" * 9))
     record.event_name = chance.choice(("", "device.app.start"))
 
 
-def _fill_value(value: Any, chance: random.Random) -> None:
+def fill_value(value: Any, chance: random.Random) -> None:
     kind = chance.randrange(8)
     if kind == 0:
         value.int_value = chance.choice((-(1 << 63), 0, (1 << 63) - 1))
@@ -174,7 +174,8 @@ def retyped(body: bytes, chance: random.Random) -> bytes:
 # ── large ones ──
 
 
-def _field(number: int, data: bytes) -> bytes:
+def nested_field(number: int, data: bytes) -> bytes:
+    """A field of a protobuf message that holds bytes."""
     length, size = len(data), bytearray()
     while length > 0x7F:
         size.append(length & 0x7F | 0x80)
@@ -183,21 +184,30 @@ def _field(number: int, data: bytes) -> bytes:
     return bytes([number << 3 | 2]) + bytes(size) + data
 
 
-def deep_body(depth: int) -> bytes:
-    """A record whose body is a list in a list in a list …"""
+def nested_list(depth: int) -> bytes:
+    """An AnyValue: a list in a list in a list …"""
     value = b"\x0a\x01x"
     for _ in range(depth):
-        value = _field(5, _field(1, value))  # AnyValue.array_value, ArrayValue.values
-    record = _field(5, value)  # LogRecord.body
-    return _field(1, _field(2, _field(2, record)))
+        value = nested_field(5, nested_field(1, value))  # AnyValue.array_value, ArrayValue.values
+    return value
+
+
+def deep_body(depth: int) -> bytes:
+    """A record whose body is such a list."""
+    record = nested_field(5, nested_list(depth))  # LogRecord.body
+    return nested_field(1, nested_field(2, nested_field(2, record)))
 
 
 def deep_map(depth: int) -> bytes:
     """A record with an attribute that is a map in a map in a map …"""
     value = b"\x0a\x01x"
     for _ in range(depth):
-        value = _field(6, _field(1, _field(1, b"k") + _field(2, value)))  # AnyValue.kvlist_value, values
-    return _field(1, _field(2, _field(2, _field(6, _field(1, b"a") + _field(2, value)))))
+        value = nested_field(
+            6, nested_field(1, nested_field(1, b"k") + nested_field(2, value))
+        )  # AnyValue.kvlist_value, values
+    return nested_field(
+        1, nested_field(2, nested_field(2, nested_field(6, nested_field(1, b"a") + nested_field(2, value))))
+    )
 
 
 def deep_json(depth: int) -> bytes:

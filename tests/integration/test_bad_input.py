@@ -6,19 +6,12 @@ Here the decoders and endpoints run inside the test, over a sink that checks eve
 
 from __future__ import annotations
 
-import gc
 import random
-import threading
-from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import cramjam
 import numpy as np
 import orjson
-import psutil
 import pytest
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from starlette.applications import Starlette
 
@@ -37,15 +30,34 @@ from swarmscope.receivers.scrape.scrape_work import Fetched, ScrapeWork
 from swarmscope.receivers.scrape.target import Target
 from swarmscope.testing.sinks import DictSeriesIndex
 from tests.integration import damaged_bodies as damaged
+from tests.integration.bad_body_run import (
+    JSON,
+    MAX_UNPACKED,
+    PROTOBUF,
+    Bodies,
+    must_parse,
+    post,
+    rss,
+    run_bodies,
+    run_inline,
+    spoil_wire,
+)  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
 SEED = 100_000
 SHARES = {"v1": 25_000, "v2": 25_000, "otlp": 18_000, "otlp_json": 8_000, "otlp_grpc": 6_000, "text": 8_000,
           "openmetrics": 6_000, "protobuf": 4_000}  # fmt: skip
-MAX_UNPACKED = 8 << 20
-MAX_RSS = 3 << 29
-GROWTH = 64 << 20
+MAKERS = {
+    "v1": damaged.write_v1, "v2": damaged.write_v2, "otlp": damaged.otlp, "otlp_json": damaged.otlp_json,
+    "otlp_grpc": damaged.otlp, "text": damaged.text, "openmetrics": damaged.openmetrics,
+    "protobuf": damaged.exposed_protobuf,
+}  # fmt: skip
+SCRAPED = {
+    "text": "text/plain; version=0.0.4",
+    "openmetrics": "application/openmetrics-text; version=1.0.0",
+    "protobuf": "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+}
 ENCODINGS = ("snappy", "gzip", "zstd", "lz4", "deflate", "", "br", "gzip, zstd", "identity")
 STATUSES = {200, 204, 400, 413, 415}
 
@@ -82,79 +94,32 @@ class CheckingSink:
         return Receipt(len(batch.ts_ms), len(histograms))
 
 
-async def _run(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)
-
-
-def post(app: Starlette, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
-    """One request without a socket: status and text."""
-    scope = {
-        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "http_version": "1.1",
-    }  # fmt: skip
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    coroutine = app(scope, receive, send)
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        pass
-    else:
-        raise AssertionError("the endpoint waits for something")
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
-
-
-def must_parse(proto: Any, body: bytes) -> None:
-    """What was taken whole is a message for protobuf's own parser too, but for UTF-8 in strings that nobody looks at.
-
-    Strings that do matter are the sink's to check.
-    """
-    try:
-        proto.FromString(body)
-    except DecodeError as error:
-        if "bad UTF-8" in str(error):
-            return
-        raise AssertionError(f"taken, though it is not a {proto.DESCRIPTOR.full_name}: {body[:300]!r}") from None
-
-
 class Receivers:
     """Every receiver over one sink; each method sends one spoilt body and returns what kind of answer came."""
 
     def __init__(self) -> None:
         self.sink = CheckingSink()
+        self.bodies = Bodies(MAKERS, SEED)
         sink, index = self.sink, self.sink.index
         limits = {"max_body_bytes": MAX_UNPACKED // 4, "max_body_bytes_decompressed": MAX_UNPACKED}
-        self.write_app = Starlette(routes=routes(RemoteWriteSettings(**limits), sink, index, _run))
+        self.write_app = Starlette(routes=routes(RemoteWriteSettings(**limits), sink, index, run_inline))
         self.metrics = OtlpMetrics(OtlpSettings(**limits, max_delta_series=1000), sink, index)
-        self.otlp_app = Starlette(routes=http_routes([self.metrics], _run))
+        self.otlp_app = Starlette(routes=http_routes([self.metrics], run_inline))
         job = load_scrape_config({"scrape_configs": [{"job_name": "j", "scrape_native_histograms": True}]}).jobs[0]
         target = Target("j", {}, {"job": "j", "instance": "i"}, "http://localhost/metrics", 1000, 1000, 1)
         self.work = ScrapeWork(job, target, sink, index)
 
     def write(self, proto: str, body: bytes, chance: random.Random) -> str:
         encoding = "snappy" if chance.random() < 0.8 else chance.choice(ENCODINGS)
-        wire = damaged.packed(body, encoding)
-        if chance.random() < 0.1:
-            wire = chance.choice(damaged.DAMAGES[1:])(wire or b"x", chance)
+        wire, spoilt = spoil_wire(damaged.packed(body, encoding), chance)
         content_type = f"application/x-protobuf;proto={proto}"
         if chance.random() < 0.05:
             content_type = chance.choice(
                 ("application/json", "text/plain", "application/x-protobuf;proto=x", "é;;=", "")
             )
-        return self._write(
-            wire, encoding, content_type, proto if wire == damaged.packed(body, encoding) else None, body
-        )
-
-    def _write(self, wire: bytes, encoding: str, content_type: str, proto: str | None, body: bytes) -> str:
         headers = {"content-type": content_type, "content-encoding": encoding}
         status, text = post(self.write_app, "/prometheus/api/v1/write", headers, wire)
-        if status == 204 and proto is not None and proto in content_type:
+        if status == 204 and not spoilt and proto in content_type:
             must_parse(message_class(proto), body)
         assert status in STATUSES, (status, text)
         assert status == 204 or len(text) > 10
@@ -162,12 +127,10 @@ class Receivers:
 
     def export(self, body: bytes, chance: random.Random, *, as_json: bool) -> str:
         encoding = chance.choice(("", "", "gzip", "zstd", "snappy", "deflate", "nonsense"))
-        wire = damaged.packed(body, encoding)
-        if chance.random() < 0.1:
-            wire = chance.choice(damaged.DAMAGES[1:])(wire or b"x", chance)
-        content_type = "application/json" if as_json else "application/x-protobuf"
+        wire, _ = spoil_wire(damaged.packed(body, encoding), chance)
+        content_type = JSON if as_json else PROTOBUF
         if chance.random() < 0.03:
-            content_type = chance.choice(("text/plain", "application/json", "application/x-protobuf", ""))
+            content_type = chance.choice(("text/plain", JSON, PROTOBUF, ""))
         headers = {"content-type": content_type, "content-encoding": encoding}
         status, text = post(self.otlp_app, "/v1/metrics", headers, wire)
         assert status in STATUSES, (status, text)
@@ -191,62 +154,26 @@ class Receivers:
 
     def scrape(self, body: bytes, content_type: str, chance: random.Random) -> str:
         encoding = chance.choice(("", "", "", "gzip", "zstd"))
-        wire = damaged.packed(body, encoding)
-        if chance.random() < 0.1:
-            wire = chance.choice(damaged.DAMAGES[1:])(wire or b"x", chance)
+        wire, _ = spoil_wire(damaged.packed(body, encoding), chance)
         if chance.random() < 0.03:
             content_type = chance.choice(("", "text/html", "application/json", "é"))
         outcome = self.work.run(Fetched(Answer(content_type, encoding, wire), "", 0.0), damaged.T_MS)
         return "down" if outcome.error else "up"
 
-
-SCRAPED = {
-    "text": (damaged.text, "text/plain; version=0.0.4"),
-    "openmetrics": (damaged.openmetrics, "application/openmetrics-text; version=1.0.0"),
-    "protobuf": (
-        damaged.exposed_protobuf,
-        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
-    ),
-}
-
-
-def send(receivers: Receivers, kind: str, chance: random.Random) -> str:
-    spoil = chance.choice(damaged.DAMAGES)
-    if kind in ("v1", "v2"):
-        make, proto = (damaged.write_v1, V1) if kind == "v1" else (damaged.write_v2, V2)
-        return receivers.write(proto, spoil(make(chance), chance), chance)
-    if kind == "otlp":
-        return receivers.export(spoil(damaged.otlp(chance), chance), chance, as_json=False)
-    if kind == "otlp_json":
-        return receivers.export(spoil(damaged.otlp_json(chance), chance), chance, as_json=True)
-    if kind == "otlp_grpc":
-        return receivers.export_grpc(spoil(damaged.otlp(chance), chance))
-    make, content_type = SCRAPED[kind]
-    return receivers.scrape(spoil(make(chance), chance), content_type, chance)
-
-
-def rss() -> int:
-    gc.collect()
-    return psutil.Process().memory_info().rss
+    def send(self, kind: str, chance: random.Random) -> str:
+        body = self.bodies.next(kind, chance).body
+        if kind in ("v1", "v2"):
+            return self.write(V1 if kind == "v1" else V2, body, chance)
+        if kind == "otlp_grpc":
+            return self.export_grpc(body)
+        if kind in SCRAPED:
+            return self.scrape(body, SCRAPED[kind], chance)
+        return self.export(body, chance, as_json=kind == "otlp_json")
 
 
 def test_a_hundred_thousand_bodies() -> None:
-    receivers, outcomes = Receivers(), {kind: Counter[str]() for kind in SHARES}
-    kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
-    assert len(kinds) == 100_000
-    random.Random(SEED).shuffle(kinds)
-    memory, threads = [], threading.active_count()
-    for number, kind in enumerate(kinds):
-        chance = random.Random(f"{SEED} {number}")
-        try:
-            outcomes[kind][send(receivers, kind, chance)] += 1
-        except Exception as error:
-            raise AssertionError(f"body {number} ({kind}): {error!r}") from error
-        if number % (len(kinds) // 3) == len(kinds) // 3 - 1:
-            memory.append(rss())
-    assert threading.active_count() <= threads
-    assert max(memory) < MAX_RSS
-    assert memory[-1] - memory[-2] < GROWTH, memory
+    receivers = Receivers()
+    outcomes = run_bodies(SHARES, SEED, receivers.send)
     for kind, counts in outcomes.items():
         good = counts["204"] + counts["200"] + counts["OK"] + counts["up"]
         assert 0 < good < SHARES[kind], (kind, counts)
