@@ -24,9 +24,9 @@ import pytest
 
 from swarmscope.receivers.remote_write.schema import V1, V2
 from tests.integration import damaged_bodies as damaged
-from tests.integration.acknowledged_load import Ledger, Load, Plan
+from tests.integration.acknowledged_load import Ledger, Load
+from tests.integration.acknowledged_samples import check, make_plans
 from tests.integration.processes import SwarmscopeServer, remote_write, write_request
-from tests.integration.test_nothing_lost import check
 
 pytestmark = pytest.mark.slow
 
@@ -187,8 +187,8 @@ def query_badly(server: SwarmscopeServer, number: int, seen: Counter[int]) -> No
 
 def test_bad_bodies_beside_a_good_sender(server: SwarmscopeServer) -> None:
     process = process_of(server)
-    ledger, now_ms = Ledger(), int(time.time()) * 1000
-    load = Load(server, [Plan(name, now_ms, random.Random(name)) for name in ("write_v1", "otlp_grpc")], ledger)
+    ledger = Ledger()
+    load = Load(server, [plan for plan in make_plans(SEED) if plan.protocol in ("write_v1", "otlp_grpc")], ledger)
     writes, exports, queries, calls = Counter[int](), Counter[int](), Counter[int](), Counter[str]()
     memory = []
     try:

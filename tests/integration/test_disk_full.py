@@ -1,28 +1,26 @@
-"""A full disk: writers are told to come back, nothing acknowledged is lost, and space makes it go on."""
+"""What a full disk does: every sender of every signal is told to come back, and nothing acknowledged is lost."""
 
 from __future__ import annotations
 
 import errno
 import os
-import random
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cramjam
 import grpc
 import httpx
 import pytest
 
-from tests.integration.acknowledged_load import PROTOCOLS, Ledger, Load, Plan, export, write_v1
+from tests.integration.acknowledged_load import HttpRoute
+from tests.integration.acknowledged_signals import SETTINGS, Loads
 from tests.integration.processes import SwarmscopeServer
-from tests.integration.test_nothing_lost import check, make_plans, wait_for
 
 pytestmark = pytest.mark.slow
 
 SIZE = "64m"
-EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+ENOUGH = 300  # records of each signal
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def server(small_disk: Path, tmp_path: Path) -> Iterator[SwarmscopeServer]:
-    made = SwarmscopeServer(tmp_path, {"LOG__LEVEL": "warning", "RETENTION__METRICS": "infinite"})
+    made = SwarmscopeServer(tmp_path, SETTINGS)
     made.data = small_disk / "data"
     yield made
     if made.process is not None:
@@ -58,36 +56,38 @@ def fill(ballast: Path) -> None:
                     raise
 
 
-def probe(server: SwarmscopeServer, plan: Plan, ledger: Ledger) -> list[httpx.Response]:
-    """A write over either HTTP protocol."""
-    keys = plan.next_keys()
-    ledger.sent.update(keys)
-    snappy = {"content-encoding": "snappy", "content-type": "application/x-protobuf"}
-    wire = bytes(cramjam.snappy.compress_raw(write_v1(keys)))
-    write, otlp = f"{server.prometheus_api}/api/v1/write", f"http://127.0.0.1:{server.otlp_http_port}/v1/metrics"
-    headers = {"content-type": "application/x-protobuf"}
-    return [
-        httpx.post(write, content=wire, headers=snappy, timeout=60),
-        httpx.post(otlp, content=export(keys), headers=headers, timeout=60),
-    ]
+def probe(loads: Loads, server: SwarmscopeServer) -> Iterator[tuple[str, str, str]]:
+    """A request of every protocol: what it is, how it was refused, and the words."""
+    for signal in loads.signals:
+        for plan in signal.plans:
+            route, keys = plan.route(server), plan.next_keys()
+            signal.ledger.sent.update(keys)
+            if isinstance(route, HttpRoute):
+                url = f"http://127.0.0.1:{route.port}{route.path}"
+                answer = httpx.post(url, content=route.encode(keys), headers=route.headers, timeout=60)
+                told = f"{answer.status_code} {int(answer.headers.get('retry-after', 0)) >= 1}"
+                yield f"{route.path} {plan.protocol}", told, answer.text
+                continue
+            with grpc.insecure_channel(f"127.0.0.1:{route.port}") as channel:
+                try:
+                    channel.unary_unary(route.method)(route.encode(keys), timeout=60)
+                except grpc.RpcError as error:
+                    yield route.method, error.code().name, error.details()
+                else:
+                    yield route.method, "taken", ""
 
 
-def expect_refusals(server: SwarmscopeServer, ledger: Ledger, ballast: Path) -> None:
+def expect_refusals(loads: Loads, server: SwarmscopeServer, ballast: Path) -> None:
     """Every protocol is told to come back, and why."""
-    plan = Plan("write_v1", int(time.time()) * 1000, random.Random(0), series=9_000_000)
-    deadline = time.monotonic() + 30
-    answers = probe(server, plan, ledger)
-    while {answer.status_code for answer in answers} != {503}:
-        assert time.monotonic() < deadline, [(answer.status_code, answer.text) for answer in answers]
+    deadline = time.monotonic() + 60
+    while True:
+        answers = list(probe(loads, server))
+        if {told for _, told, _ in answers} == {"503 True", "UNAVAILABLE"}:
+            break
+        assert time.monotonic() < deadline, answers
         fill(ballast)  # what a merge has given back
-        answers = probe(server, plan, ledger)
-    for answer in answers:
-        assert int(answer.headers["retry-after"]) >= 1
-        assert "No space left on device" in answer.text, answer.text
-    body = export(plan.next_keys())
-    with grpc.insecure_channel(f"127.0.0.1:{server.otlp_grpc_port}") as channel, pytest.raises(grpc.RpcError) as told:
-        channel.unary_unary(EXPORT)(body, timeout=60)
-    assert told.value.code() is grpc.StatusCode.UNAVAILABLE
+    for what, _, text in answers:
+        assert "No space left on device" in text, (what, text)
     assert httpx.get(f"{server.address}/-/healthy").status_code == 200
 
 
@@ -95,22 +95,18 @@ def expect_refusals(server: SwarmscopeServer, ledger: Ledger, ballast: Path) -> 
 def test_full_disk(server: SwarmscopeServer, small_disk: Path, flush_after: str) -> None:
     server.settings["STORAGE__FLUSH_AFTER"] = flush_after
     server.start()
-    plans, ledger, ballast = make_plans(3), Ledger(), small_disk / "ballast"
-    load = Load(server, plans, ledger)
-    wait_for(ledger, 1000)
+    loads, ballast = Loads(server, 3), small_disk / "ballast"
+    loads.run(ENOUGH)
     fill(ballast)
     time.sleep(1)
-    load.stop()
-    expect_refusals(server, ledger, ballast)
-    seen = check(server, ledger, set())
+    loads.stop()
+    expect_refusals(loads, server, ballast)
+    loads.check()
 
     ballast.unlink()
-    load = Load(server, plans, ledger)
-    wait_for(ledger, 1000)
-    load.stop()
-    assert {key.protocol for key in ledger.acknowledged} == set(PROTOCOLS)
-    seen = check(server, ledger, seen)
+    loads.run(ENOUGH)
+    loads.stop()
     server.kill()
     server.start()
-    check(server, ledger, seen)
+    loads.check()
     server.stop_cleanly()

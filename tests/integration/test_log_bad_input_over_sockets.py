@@ -16,12 +16,11 @@ import pytest
 
 from tests.integration import damaged_bodies as damage
 from tests.integration import damaged_log_bodies as damaged
-from tests.integration.acknowledged_lines import EXPORT, Ledger, Load, make_plans
+from tests.integration.acknowledged_lines import EXPORT, check, make_plans
+from tests.integration.acknowledged_load import Ledger, Load
 from tests.integration.log_reading import loki_api, read_lines
 from tests.integration.processes import SwarmscopeServer
 from tests.integration.test_bad_input_over_sockets import Sender, process_of, run_threads
-from tests.integration.test_log_nothing_lost import check
-from tests.integration.test_nothing_lost import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +126,7 @@ def ask_badly(server: SwarmscopeServer, number: int, seen: Counter[int]) -> None
 
 def test_bad_bodies_beside_a_good_sender(server: SwarmscopeServer) -> None:
     process = process_of(server)
-    plans = [plan for plan in make_plans(SEED, 1) if plan.protocol in ("push", "otlp_grpc")]
+    plans = [plan for plan in make_plans(SEED) if plan.protocol in ("push", "otlp_grpc")]
     ledger = Ledger()
     load = Load(server, plans, ledger)
     pushes, exports, queries, calls = Counter[int](), Counter[int](), Counter[int](), Counter[str]()
@@ -139,7 +138,7 @@ def test_bad_bodies_beside_a_good_sender(server: SwarmscopeServer) -> None:
                 partial(call_badly, server, number, calls), partial(ask_badly, server, number, queries),
             )  # fmt: skip
             memory.append(process.memory_info().rss)
-        wait_for(ledger, 50)  # they go on being served
+        ledger.wait_for(50)  # they go on being served
     finally:
         load.stop()
     assert max(memory) < MAX_RSS

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -30,23 +32,14 @@ def test_what_is_written_is_answered(swarmscope_server, prometheus_server) -> No
         assert _newest(server, {"x-scope-orgid": tenant}) == expected
 
 
-def test_a_clean_end_keeps_what_was_written(start_swarmscope) -> None:
-    server: SwarmscopeServer = start_swarmscope({"RETENTION__METRICS": "infinite"})
-    remote_write(server, write_request([({"__name__": "started"}, [(1_600_000_005_000, 2.5)])]))
-    server.restart()
-    assert _newest(server, {})[0]["value"] == [1600000007, "2.5"]
+SIGNALS = ((signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT))
 
 
-@pytest.mark.parametrize(
-    "signals", [(signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT)], ids=str
-)
-def test_impatience_changes_nothing(start_swarmscope, signals) -> None:
-    server: SwarmscopeServer = start_swarmscope({"RETENTION__METRICS": "infinite", "STORAGE__FLUSH_AFTER": "1h"})
-    remote_write(server, write_request([({"__name__": "started"}, [(1_600_000_005_000, 2.5)])]))
+def end_impatiently(server: SwarmscopeServer, signals: Sequence[signal.Signals]) -> None:
+    """Signals to the very last: the end of the interpreter takes a while too."""
     process, server.process = server.process, None
     assert process is not None
     deadline, sent = time.monotonic() + STOP_TIMEOUT_S, 0
-    # Signals to the very last: the end of the interpreter takes a while too.
     while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(signals[sent % len(signals)])
         sent += 1
@@ -57,10 +50,18 @@ def test_impatience_changes_nothing(start_swarmscope, signals) -> None:
         process.kill()
         raise AssertionError(f"no end within {STOP_TIMEOUT_S} s:\n{server.log_tail()}") from None
     assert sent > 2
-    # All was flushed: nothing is left in the journal to be replayed.
-    assert not list(Path(server.data).glob("journal*/*.journal"))
-    server.start()
-    assert _newest(server, {})[0]["value"] == [1600000007, "2.5"]
+
+
+def test_every_end_keeps_what_was_written(start_swarmscope) -> None:
+    server: SwarmscopeServer = start_swarmscope({"RETENTION__METRICS": "infinite", "STORAGE__FLUSH_AFTER": "1h"})
+    ends = [server.stop_cleanly, *(partial(end_impatiently, server, signals) for signals in SIGNALS)]
+    for number, end in enumerate(ends):
+        remote_write(server, write_request([({"__name__": "started"}, [(1_600_000_000_000 + number, number + 0.5)])]))
+        end()
+        # All was flushed: nothing is left in the journal to be replayed.
+        assert not list(Path(server.data).glob("journal*/*.journal")), number
+        server.start()
+        assert _newest(server, {})[0]["value"] == [1600000007, f"{number}.5"]
     log = (server.folder / "log").read_text()
     assert "Traceback" not in log
     assert " ERROR " not in log
