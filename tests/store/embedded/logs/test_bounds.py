@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from swarmscope.model.errors import LimitExceededError, QueryCancelledError, UnavailableError
-from swarmscope.model.labels import LabelSets
+from swarmscope.model.labels import DEFAULT_TENANT, LabelSets
 from swarmscope.model.logs import LineRequest
 from swarmscope.model.series import LabelFrame, Selection
 from swarmscope.store.embedded.engine import Engine
@@ -18,6 +18,7 @@ from tests.store.embedded.logs.log_cases import EVER, T_NS, S, entry, log_batch,
 
 A = {"app": "a"}
 DAY_S = 86_400
+ALL_NS = (0, 1 << 62)
 
 
 def test_times_out_of_bounds_are_refused_by_name(open_logs):
@@ -39,6 +40,14 @@ def test_without_retention_1970_is_the_bound(store):
     assert (receipt.lines, receipt.refused) == (1, {"timestamp is before 1970": 1})
     assert store.logs.flush()
     assert [each["line"] for each in scanned(store)] == ["just so"]
+
+
+def test_a_stream_of_which_every_line_is_refused_is_not_listed(store):
+    b, c = {"app": "b"}, {"app": "c"}
+    entries = [entry(b, -1, "old"), entry(A, T_NS, "in"), entry(b, -2, "older"), entry(c, -1, "old"), entry(c, 5, "in")]
+    assert store.log_sink.write_logs(log_batch(entries)).lines == 2
+    assert store.log_reader.label_values(DEFAULT_TENANT, "app", (), *ALL_NS) == ["a", "c"]
+    assert sorted(each["line"] for each in scanned(store)) == ["in", "in"]
 
 
 def test_retention_hides_and_drops(open_logs):

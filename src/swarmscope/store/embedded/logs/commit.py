@@ -222,23 +222,28 @@ class CommittingLogSink:
 
     def _numbered(self, batch: LogBatch, receipt: Receipt) -> NumberedLines:
         inside = self._inside(batch.ts_ns, receipt)
-        refs = self._refs(batch)
         shapes = self._shapes.intern(batch.metadata)
         unnamed = inside & (shapes == NO_SHAPE)
         if unnamed.any():
             receipt.refused[_TOO_MANY_SHAPES] = int(unnamed.sum())
             inside &= ~unnamed
+        refs = self._refs(batch, inside)
         batch.level[batch.level > Level.FATAL] = Level.UNKNOWN
         receipt.lines = int(inside.sum())
         return NumberedLines(batch, refs, shapes, np.flatnonzero(inside))
 
-    def _refs(self, batch: LogBatch) -> NDArray[np.int64]:
-        unknown = batch.stream_ref == UNKNOWN_SERIES
-        if not unknown.any():
+    def _refs(self, batch: LogBatch, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Numbers of the streams [n_streams]; those of which no line is `inside` get none, or they would be listed."""
+        unknown = np.flatnonzero(batch.stream_ref == UNKNOWN_SERIES)
+        if not len(unknown):
             return batch.stream_ref
         refs = batch.stream_ref.copy()
+        has_lines = np.bincount(batch.stream[inside], minlength=len(refs))[unknown] > 0
+        wanted, labels = unknown[has_lines], batch.new_labels
+        if not has_lines.all():
+            labels = labels.take(np.flatnonzero(has_lines))
         now_ms = self._clock.now_ns() // _NS_PER_MS
-        refs[unknown] = self._catalogue.intern(batch.tenant, batch.stream_key[unknown], batch.new_labels, now_ms).refs
+        refs[wanted] = self._catalogue.intern(batch.tenant, batch.stream_key[wanted], labels, now_ms).refs
         return refs
 
     def _inside(self, ts_ns: NDArray[np.int64], receipt: Receipt) -> NDArray[np.bool_]:
