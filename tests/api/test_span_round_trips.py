@@ -108,6 +108,8 @@ ZIPKIN_SPANS = st.fixed_dictionaries(
 @given(ZIPKIN_SPANS)
 def test_any_zipkin_span(sent: dict[str, Any]) -> None:
     (found,) = _zipkin_round([sent], sent["traceId"])
+    if sent.get("parentId") == sent["id"]:  # a span is not its own parent: Zipkin leaves that out too
+        del sent["parentId"]
     assert found == sent
 
 

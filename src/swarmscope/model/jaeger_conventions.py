@@ -12,7 +12,7 @@ https://github.com/jaegertracing/jaeger-idl/blob/main/thrift/jaeger.thrift.
 | tag `span.kind` | the kind, where it is one of SPAN_KINDS | the tag, but for UNSPECIFIED |
 | tag `otel.status_code` (OK, ERROR) | the status | the tag, but for UNSET |
 | tag `error` = true (bool) | status ERROR; the tag is gone | the tag, where the status is ERROR |
-| tag `error` = "true" or another text but "false" | status ERROR; the attribute stays | the attribute alone |
+| tag `error` = "true" or another text but "false" | status ERROR; the attribute stays | it, and `error` = true first |
 | tag `otel.status_description` | the status message | the tag |
 | tags `otel.scope.name`, `otel.scope.version`, `otel.library.*` | the scope | `otel.scope.*` |
 | tag `w3c.tracestate` | the trace state | the tag |

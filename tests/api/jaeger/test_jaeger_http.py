@@ -261,6 +261,7 @@ def test_tags_of_jaegers_own_model_come_back():
     with TestClient(serve(jaeger_routes, PREFIX, [sent]).app) as client:
         (span,) = _get(client, "traces/1")["data"][0]["spans"]
     assert span["tags"] == [
+        {"key": "error", "type": "bool", "value": True},  # what marks an error for whoever reads tags
         {"key": "error", "type": "string", "value": "boom"},
         {"key": "otel.status_code", "type": "string", "value": "ERROR"},
     ]

@@ -109,22 +109,23 @@ def _tags(span: SpanView) -> Iterator[Json]:
     )
     for each in scope.attributes:
         yield _tag(each._replace(name=_SCOPE_PREFIX + each.name))
-    has_error = False
-    for each in span.attributes:
-        has_error |= each.name == ERROR
-        if each.name != FLAGS:
-            yield _tag(each)
+    if span.status == SpanStatus.ERROR and not any(_says_error(each) for each in span.attributes):
+        yield {"key": ERROR, "type": "bool", "value": True}
+    yield from (_tag(each) for each in span.attributes if each.name != FLAGS)
     yield from _given_texts(
         (SPAN_KIND, _KIND_TEXTS.get(span.kind, "")),
         (STATUS_CODE, _STATUS_TEXTS.get(span.status, "")),
         (STATUS_DESCRIPTION, span.status_message),
         (TRACE_STATE, span.trace_state),
     )
-    if span.status == SpanStatus.ERROR and not has_error:
-        yield {"key": ERROR, "type": "bool", "value": True}
     for name, count in zip((DROPPED_ATTRIBUTES, DROPPED_EVENTS, DROPPED_LINKS), span.dropped, strict=True):
         if count:
             yield _count(name, count)
+
+
+def _says_error(attribute: Attribute) -> bool:
+    """Whether readers of Jaeger's tags take it for an error: of another text than "true" they do not."""
+    return attribute.name == ERROR and value_text(attribute.kind, attribute.text) == "true"
 
 
 def _log_json(event: EventView) -> Json:
