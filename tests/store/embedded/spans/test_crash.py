@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from swarmscope.schema.span_tables import SPAN_COUNTS, SPANS
@@ -140,3 +142,30 @@ def test_a_killed_process_loses_and_doubles_nothing(open_spans, folder, inserts)
     store.span_sink.write_spans(span_batch([*FIRST, *SECOND]))
     assert scanned(store) == in_order([*FIRST, *SECOND])
     assert traces(store, 5) == [FIRST[5]]
+
+
+class FirstAnswers:
+    """Keeps traces of which a span has a reason; what was said first of a trace stands."""
+
+    def __init__(self, patience_s=0.0):
+        self.patience_s = patience_s
+        self.said = {}
+
+    def weigh(self, tenant, trace_id, keep, share):
+        ids = [each.tobytes() for each in trace_id]
+        for one in ids:
+            self.said.setdefault(
+                one, float(any(reason for other, reason in zip(ids, keep, strict=True) if other == one))
+            )
+        return np.array([self.said[one] for one in ids], np.float32)
+
+
+def test_what_a_later_segment_says_of_a_trace_counts(open_spans):
+    store = open_spans(judge=FirstAnswers(patience_s=3600), max_generation_age_s=0.05)
+    begun, failed = span(1, T_NS, trace_id=trace(1)), span(2, T_NS + 1, trace_id=trace(1), keep=1)
+    store.span_sink.write_spans(span_batch([begun, span(3, T_NS, trace_id=trace(2))]))
+    while len(store.spans.memory.snapshot().generations) < 2:
+        time.sleep(0.02)
+    store.span_sink.write_spans(span_batch([failed]))
+    abandon(store)
+    assert scanned(open_spans(judge=FirstAnswers())) == in_order([begun, failed])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -72,6 +72,23 @@ class SpanPartWriter:
                 self._engine.insert(SPAN_COUNTS.name, columns)
                 done.add((SPAN_COUNTS.name, day))
         return done
+
+    def foresee(self, commits: Sequence[Spans]) -> None:
+        """Have the judge decide over spans of several segments at once, before the first of them is written.
+
+        What makes a trace remarkable may stand in the last, and a first answer stands.
+        """
+        if self._judge is None or not commits:
+            return
+        shape = np.concatenate([spans.shape for spans in commits]).astype(np.int64)
+        known = np.flatnonzero(shape < self._shapes.next_shape)
+        trace_id = np.concatenate([spans.trace_id for spans in commits])[known]
+        keep = np.concatenate([spans.keep for spans in commits])[known]
+        share = np.concatenate([spans.share for spans in commits])[known]
+        of_row, tenants = self._shapes.tenant_of(shape[known])
+        for number in np.unique(of_row).tolist():
+            rows = np.flatnonzero(of_row == number)
+            self._judge.weigh(tenants[number], trace_id[rows], keep[rows], share[rows])
 
     def _weights(self, spans: Spans) -> NDArray[np.float32]:
         weight = np.ones(len(spans.ts_ns), np.float32)

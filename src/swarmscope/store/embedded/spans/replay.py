@@ -82,6 +82,8 @@ class SpanReplay:
 
     def finish(self, names: SpanNames, writer: SpanPartWriter, recent: RecentDigests) -> None:
         """Write what is left into parts, and remove or set aside the segments. `recent` learns the spans."""
+        if len(self._leftover) > 1:
+            writer.foresee([spans for segment in self._leftover for spans in segment.commits])
         for segment in self._leftover:
             _write(segment, names, writer, recent)
             if segment.is_whole and not (self._is_damaged and segment.lost_spans):
