@@ -72,7 +72,7 @@ def test_killed_and_terminated_under_load(server: SwarmscopeServer) -> None:
         loads.stop()
         for folder in JOURNALS:
             left = list((server.data / folder).glob("*.journal"))
-            assert not left[1:], f"a clean end leaves nothing to replay: {left}"
+            assert server.was_cut_off() or not left[1:], f"a clean end leaves nothing to replay: {left}"
         server.start()
     loads.check()
     check_log(server)
