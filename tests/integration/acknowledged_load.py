@@ -141,7 +141,7 @@ class Load:
         self._server = server
         self._ledger = ledger
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(plan,)) for plan in plans]
+        self._threads = [threading.Thread(target=self._run, args=(plan,), daemon=True) for plan in plans]
         for thread in self._threads:
             thread.start()
 
