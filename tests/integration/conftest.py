@@ -5,27 +5,52 @@ Tests share the session's servers: use an own tenant (`X-Scope-OrgID`) or own me
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
 from tests.integration.peer_data import SPECIAL_SERIES, TENANT, peer_series
-from tests.integration.processes import PrometheusServer, SwarmscopeServer, remote_write, write_request
+from tests.integration.processes import PrometheusServer, SwarmscopeServer, free_port, remote_write, write_request
 
 # Samples of any age are kept, and nothing is flushed unless it is asked for (`POST …/admin/tsdb/snapshot`).
 SETTINGS = {
     "RETENTION__METRICS": "infinite",
+    "RETENTION__TRACES": "infinite",
     "STORAGE__FLUSH_AFTER": "1h",
     "API__ENABLE_ADMIN_API": "true",
     "LOG__LEVEL": "warning",
+    "COMPAT_PORTS": "true",
+    "DERIVATION__INTERVAL": "1s",
+    "DERIVATION__SERVICE_GRAPH__WAIT": "2s",
+    "LIMITS__TENANTS": json.dumps(
+        {
+            "span-limits": {"traces": {"max_attributes": 4}},
+            "span-rate": {"traces": {"max_bytes_per_second": 10}},
+        }
+    ),
 }
+COMPAT_PORTS = (
+    "PROMETHEUS",
+    "LOKI",
+    "TEMPO",
+    "JAEGER",
+    "JAEGER_COLLECTOR",
+    "JAEGER_COMPACT",
+    "JAEGER_BINARY",
+    "ZIPKIN",
+)
 
 
 @pytest.fixture(scope="session")
 def swarmscope_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmscopeServer]:
-    """`swarmscope up` with `SETTINGS`; stopped with SIGTERM, which must end it cleanly."""
-    server = SwarmscopeServer(tmp_path_factory.mktemp("swarmscope"), SETTINGS)
+    """`swarmscope up` with `SETTINGS`; stopped with SIGTERM, which must end it cleanly.
+
+    The compatibility ports are free ones: `server.settings["ZIPKIN_PORT"]`.
+    """
+    ports = {f"{name}_PORT": str(free_port()) for name in COMPAT_PORTS}
+    server = SwarmscopeServer(tmp_path_factory.mktemp("swarmscope"), SETTINGS | ports)
     server.start()
     try:
         yield server

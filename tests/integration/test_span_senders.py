@@ -1,4 +1,4 @@
-"""Other people's senders of spans against the endpoints of OTLP: every field is what they were told to send."""
+"""Other people's senders of spans over OTLP: every field that they were told to send is read back over three APIs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from swarmscope.testing.plain_spans import PlainEvent, PlainLink, PlainScope, PlainSpan
 from tests.integration.log_reading import wait_until
-from tests.integration.processes import free_port
+from tests.integration.processes import SwarmscopeServer, free_port
 from tests.integration.test_log_senders import NS_PER_MS, is_open, python_program, run_node
-from tests.receivers.otlp.test_span_exporters import Endpoints
+from tests.integration.trace_reading import Arrived
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
@@ -28,15 +28,25 @@ X_AND_Y = b"\x0a\x03\x0a\x01x\x0a\x03\x0a\x01y"
 SAMPLED, KNOWN, REMOTE = 1, 0x100, 0x200
 
 
+class Endpoints:
+    """The ports of OTLP, and the spans that came since."""
+
+    def __init__(self, server: SwarmscopeServer) -> None:
+        self.grpc_port = server.otlp_grpc_port
+        self.url = f"http://127.0.0.1:{server.otlp_http_port}"
+        self.arrived = Arrived(server)
+
+    def spans(self, count: int) -> list[PlainSpan]:
+        return self.arrived.spans(count)
+
+
 @pytest.fixture
-def endpoints() -> Iterator[Endpoints]:
-    opened = Endpoints()
-    yield opened
-    opened.close()
+def endpoints(swarmscope_server: SwarmscopeServer) -> Endpoints:
+    return Endpoints(swarmscope_server)
 
 
 def url_of(endpoints: Endpoints, exporter: str) -> str:
-    return f"http://127.0.0.1:{endpoints.grpc.port}" if exporter == "grpc" else f"{endpoints.url}/v1/traces"
+    return f"http://127.0.0.1:{endpoints.grpc_port}" if exporter == "grpc" else f"{endpoints.url}/v1/traces"
 
 
 @pytest.mark.parametrize("exporter", ["grpc", "http", "proto"])
@@ -46,8 +56,7 @@ def test_opentelemetry_in_node(endpoints: Endpoints, exporter: str) -> None:
         "send_spans.mjs", exporter=exporter, url=url_of(endpoints, exporter), compression="gzip",
         service=f"node-{exporter}", base_ms=base_ms,
     )  # fmt: skip
-    wait_until(lambda: len(endpoints.sink.spans()) == 2, "two spans")
-    spans = {span.name: span for span in endpoints.sink.spans()}
+    spans = {span.name: span for span in endpoints.spans(2)}
     child, span = spans.pop("child"), spans.popitem()[1]
     base_ns = base_ms * NS_PER_MS
     # It tells whether a context is remote, and W3C's flags.
@@ -108,8 +117,7 @@ def test_rotel_in_front(endpoints: Endpoints, rotel: tuple[int, int], kind: str)
     span.set_status(Status(StatusCode.ERROR, "no stock"))
     span.end(base_ns + 1000)
     provider.shutdown()
-    wait_until(lambda: len(endpoints.sink.spans()) == 1, "one span")
-    (found,) = endpoints.sink.spans()
+    (found,) = endpoints.spans(1)
     context = span.get_span_context()
     assert found == PlainSpan(
         trace_id=context.trace_id.to_bytes(16, "big"), span_id=context.span_id.to_bytes(8, "big"), name="work",

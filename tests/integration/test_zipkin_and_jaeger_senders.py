@@ -1,86 +1,44 @@
-"""Other people's senders of spans in Zipkin's and Jaeger's protocols against the endpoints, field by field."""
+"""Other people's senders of spans in Zipkin's and Jaeger's protocols: every field is read back over three APIs."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from swarmscope.model.attributes import Scalar
-from swarmscope.receivers.jaeger import routes as jaeger
-from swarmscope.receivers.jaeger.settings import JaegerSettings
-from swarmscope.receivers.jaeger.udp import serving_udp
-from swarmscope.receivers.zipkin import routes as zipkin
-from swarmscope.receivers.zipkin.settings import ZipkinSettings
 from swarmscope.testing.plain_spans import NO_SPAN, PlainEvent, PlainLink, PlainScope, PlainSpan
-from swarmscope.testing.sinks import RecordingSpanSink
 from tests.clients.installed import NotInstallableError, old_python_clients
-from tests.integration.log_reading import wait_until
+from tests.integration.processes import SwarmscopeServer
 from tests.integration.test_log_senders import NS_PER_MS, run, run_node, run_python
+from tests.integration.trace_reading import Arrived
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 T_NS = 1_700_000_000_000_000_000
 CLIENT_FOLDER = Path(__file__).parent.parent / "clients"
-MAX_START_S = 20
-
-
-async def run_work(work: Any, *arguments: Any) -> Any:
-    return await anyio.to_thread.run_sync(work, *arguments)
 
 
 class Endpoints:
-    """Zipkin's and Jaeger's endpoints without prefix, as on their own ports, and Jaeger's agent."""
+    """The ports of Zipkin's and Jaeger's collectors and of Jaeger's agent, and the spans that came since."""
 
-    def __init__(self) -> None:
-        self.sink = RecordingSpanSink()
-        self.udp: dict[str, int] = {}
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.settings = JaegerSettings(udp_compact_port=0, udp_binary_port=0)
-        found = [
-            *zipkin.routes("", ZipkinSettings(), self.sink, run_work),
-            *jaeger.routes("", self.settings, self.sink, run_work),
-        ]
-        application = Starlette(routes=found)
-        self.http = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
-        self.thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-        self.thread.start()
-        deadline_s = time.monotonic() + MAX_START_S
-        while not self.http.started and time.monotonic() < deadline_s:
-            time.sleep(0.01)
-
-    async def _serve(self) -> None:
-        async with serving_udp(self.settings, self.sink, run_work) as self.udp:
-            await self.http.serve(sockets=[self.listener])
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+    def __init__(self, server: SwarmscopeServer) -> None:
+        ports = {name: int(server.settings[f"{name}_PORT"]) for name in ("ZIPKIN", "JAEGER_COLLECTOR")}
+        self.zipkin_port = ports["ZIPKIN"]
+        self.zipkin_url = f"http://127.0.0.1:{ports['ZIPKIN']}"
+        self.jaeger_url = f"http://127.0.0.1:{ports['JAEGER_COLLECTOR']}"
+        self.udp = {kind: int(server.settings[f"JAEGER_{kind.upper()}_PORT"]) for kind in ("compact", "binary")}
+        self.arrived = Arrived(server)
 
     def spans(self, count: int) -> dict[str, PlainSpan]:
-        wait_until(lambda: len(self.sink.spans()) >= count, f"{count} spans")
-        return {span.name: span for span in self.sink.spans()}
-
-    def close(self) -> None:
-        self.http.should_exit = True
-        self.thread.join(10)
-        self.listener.close()
+        return {span.name: span for span in self.arrived.spans(count)}
 
 
 @pytest.fixture
-def endpoints() -> Iterator[Endpoints]:
-    opened = Endpoints()
-    yield opened
-    opened.close()
+def endpoints(swarmscope_server: SwarmscopeServer) -> Endpoints:
+    return Endpoints(swarmscope_server)
 
 
 def run_old_python(script: str, **asked: Any) -> None:
@@ -93,7 +51,7 @@ def run_old_python(script: str, **asked: Any) -> None:
 
 @pytest.mark.parametrize("encoding", ["V1_JSON", "V2_JSON", "V2_PROTO3"])
 def test_py_zipkin(endpoints: Endpoints, encoding: str) -> None:
-    run_python("send_py_zipkin.py", port=endpoints.port, encoding=encoding)
+    run_python("send_py_zipkin.py", port=endpoints.zipkin_port, encoding=encoding)
     spans = endpoints.spans(2)
     order, stock = spans["order"], spans["stock"]
     trace, span = bytes(8) + bytes.fromhex("0af7651916cd43dd"), bytes.fromhex("b7ad6b7169203331")
@@ -117,7 +75,7 @@ def test_py_zipkin(endpoints: Endpoints, encoding: str) -> None:
 
 @pytest.mark.parametrize(("encoder", "path"), [("JSON_V1", "/api/v1/spans"), ("JSON_V2", "/api/v2/spans")])
 def test_zipkin_js(endpoints: Endpoints, encoder: str, path: str) -> None:
-    run_node("send_zipkin.mjs", url=endpoints.url(path), encoder=encoder)
+    run_node("send_zipkin.mjs", url=endpoints.zipkin_url + path, encoder=encoder)
     found = endpoints.spans(1)["get"]
     (event,) = found.events
     assert found == PlainSpan(
@@ -134,7 +92,7 @@ def test_zipkin_js(endpoints: Endpoints, encoder: str, path: str) -> None:
 
 
 def test_opentelemetry_for_zipkin_in_python(endpoints: Endpoints) -> None:
-    run_python("send_zipkin_exporter.py", url=endpoints.url("/api/v2/spans"))
+    run_python("send_zipkin_exporter.py", url=endpoints.zipkin_url + "/api/v2/spans")
     found = endpoints.spans(1)["order"]
     assert found == PlainSpan(
         trace_id=found.trace_id, span_id=found.span_id, name="order", kind=3, status=2, status_message="no stock",
@@ -153,7 +111,7 @@ def test_opentelemetry_for_zipkin_in_python(endpoints: Endpoints) -> None:
 
 def test_opentelemetry_for_zipkin_in_node(endpoints: Endpoints) -> None:
     base_ms = int(time.time() * 1000) - 5000
-    run_node("send_zipkin_exporter.mjs", url=endpoints.url("/api/v2/spans"), base_ms=base_ms)
+    run_node("send_zipkin_exporter.mjs", url=endpoints.zipkin_url + "/api/v2/spans", base_ms=base_ms)
     found = endpoints.spans(1)["order 🚀"]
     base_ns = base_ms * NS_PER_MS
     assert found == PlainSpan(
@@ -167,7 +125,7 @@ def test_opentelemetry_for_zipkin_in_node(endpoints: Endpoints) -> None:
 @pytest.mark.parametrize("over", ["udp", "http"])
 def test_jaeger_client_in_node(endpoints: Endpoints, over: str) -> None:
     base_ms = int(time.time() * 1000) - 5000
-    where = {"port": endpoints.udp["binary"]} if over == "udp" else {"url": endpoints.url("/api/traces")}
+    where = {"port": endpoints.udp["binary"]} if over == "udp" else {"url": endpoints.jaeger_url + "/api/traces"}
     run_node("send_jaeger_client.mjs", base_ms=base_ms, **where)
     spans = endpoints.spans(2)
     order, stock, base_ns = spans["order"], spans["stock"], base_ms * NS_PER_MS
@@ -210,7 +168,7 @@ def test_jaeger_client_in_python(endpoints: Endpoints) -> None:
 def test_opentelemetry_for_jaeger_in_python(endpoints: Endpoints, over: str) -> None:
     where: dict[str, Any] = {"port": endpoints.udp["compact"]}
     if over == "http":
-        where = {"url": endpoints.url("/api/traces?format=jaeger.thrift")}
+        where = {"url": endpoints.jaeger_url + "/api/traces?format=jaeger.thrift"}
     run_old_python("send_jaeger_exporter.py", **where)
     found = endpoints.spans(1)["order"]
     link = PlainLink(
