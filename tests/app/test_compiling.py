@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,3 +67,22 @@ def test_the_other_process_ends_when_waiting_for_it_is_given_up(tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         compile_kernels(interrupt)
     assert not note.exists()
+
+
+def test_writers_of_the_cache_take_turns(tmp_path):
+    """Two processes add signatures to one function's index: none is lost."""
+    module = tmp_path / "added.py"
+    module.write_text("from numba import njit\n\n@njit(cache=True)\ndef add(a, b):\n    return a + b\n")
+    script = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from swarmscope.app.compiling import _write_in_turn\n"
+        f"_write_in_turn(Path({os.fspath(tmp_path)!r}))\n"
+        "from added import add\n"
+        "for name in sys.argv[1].split(','): add(np.dtype(name).type(1), np.dtype(name).type(1))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": os.fspath(tmp_path), "PYTHONPATH": os.fspath(tmp_path)}
+    kinds = ("int8,int16,int32,int64,float32", "uint8,uint16,uint32,uint64,float64")
+    writers = [subprocess.Popen([sys.executable, "-c", script, kind], env=environment) for kind in kinds]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    (index,) = tmp_path.rglob("*.nbi")
+    assert len(list(index.parent.glob("*.nbc"))) == 10

@@ -7,6 +7,7 @@ kernels needs none of that, so a first start has other processes compile them: t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import subprocess
@@ -62,8 +63,10 @@ def _lines(compilers: list[subprocess.Popen[str]]) -> Iterator[str]:
     told: SimpleQueue[str | None] = SimpleQueue()
 
     def read(compiler: subprocess.Popen[str]) -> None:
-        for line in compiler.stdout or ():
-            told.put(line.strip())
+        # Where waiting is given up, the pipe is closed under our hands.
+        with contextlib.suppress(ValueError):
+            for line in compiler.stdout or ():
+                told.put(line.strip())
         told.put(None)
 
     for compiler in compilers:
@@ -86,6 +89,24 @@ def _claimed(claims: Path, part: str) -> bool:
     return True
 
 
+def _write_in_turn(cache: Path) -> None:
+    """Let one process at a time write to the cache: Numba reads a function's index, adds to it and writes it back."""
+    from numba.core import caching
+
+    save = caching.IndexDataCacheFile.save
+    # Held open until the process ends.
+    lock = os.open(cache / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+
+    def save_alone(file: caching.IndexDataCacheFile, key: object, data: object) -> None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            save(file, key, data)  # type: ignore[no-untyped-call]
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)
+
+    caching.IndexDataCacheFile.save = save_alone  # type: ignore[method-assign]
+
+
 def main() -> None:
     """One line a part. With a folder as the argument: one of the processes that share the parts there."""
     cache = prepare_cache()
@@ -98,6 +119,7 @@ def main() -> None:
     # Imported here: it brings Numba, which reads where its cache is when it is imported.
     from swarmscope.app.warming import warm_up
 
+    _write_in_turn(cache)
     claims = Path(sys.argv[1])
     warm_up(lambda part: print(part, flush=True), lambda part: _claimed(claims, part))
 
