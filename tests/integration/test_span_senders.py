@@ -32,7 +32,7 @@ class Endpoints:
     """The ports of OTLP, and the spans that came since."""
 
     def __init__(self, server: SwarmscopeServer) -> None:
-        self.grpc_port = server.otlp_grpc_port
+        self.grpc_port, self.otlp_http_port = server.otlp_grpc_port, server.otlp_http_port
         self.url = f"http://127.0.0.1:{server.otlp_http_port}"
         self.arrived = Arrived(server)
 
@@ -99,16 +99,29 @@ def python_exporter(kind: str, http_port: int, grpc_port: int) -> Any:
     if kind == "grpc":
         exporter = pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
         return exporter.OTLPSpanExporter(endpoint=f"127.0.0.1:{grpc_port}", insecure=True)
+    if kind == "json":
+        exporter = pytest.importorskip("opentelemetry.exporter.otlp.json.http.trace_exporter")
+        return exporter.OTLPSpanExporter(f"http://127.0.0.1:{http_port}/v1/traces")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter(f"http://127.0.0.1:{http_port}/v1/traces")
 
 
+@pytest.mark.parametrize("kind", ["grpc", "protobuf", "json"])
+def test_opentelemetry_in_python(endpoints: Endpoints, kind: str) -> None:
+    exporter = python_exporter(kind, endpoints.otlp_http_port, endpoints.grpc_port)
+    check_python_span(endpoints, exporter, f"python-{kind}")
+
+
 @pytest.mark.parametrize("kind", ["grpc", "protobuf"])
 def test_rotel_in_front(endpoints: Endpoints, rotel: tuple[int, int], kind: str) -> None:
+    check_python_span(endpoints, python_exporter(kind, *rotel), f"rotel-{kind}")
+
+
+def check_python_span(endpoints: Endpoints, exporter: Any, service: str) -> None:
     base_ns = time.time_ns() - 5_000_000_000
-    provider = TracerProvider(resource=Resource({"service.name": f"rotel-{kind}", "list": ["x", "y"]}))
-    provider.add_span_processor(SimpleSpanProcessor(python_exporter(kind, *rotel)))
+    provider = TracerProvider(resource=Resource({"service.name": service, "list": ["x", "y"]}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("lib", "1.2", attributes={"scope.key": "v"})
     attributes = {"n": -3, "ok": False, "took": 0.5, "text": "line\nü"}
     link = Link(SpanContext(7, 8, is_remote=False), {"why": "retry"})
@@ -122,7 +135,7 @@ def test_rotel_in_front(endpoints: Endpoints, rotel: tuple[int, int], kind: str)
     assert found == PlainSpan(
         trace_id=context.trace_id.to_bytes(16, "big"), span_id=context.span_id.to_bytes(8, "big"), name="work",
         start_ns=base_ns, end_ns=base_ns + 1000, kind=4, status=2, status_message="no stock", flags=KNOWN,
-        attributes=attributes, resource={"service.name": f"rotel-{kind}", "list": X_AND_Y},
+        attributes=attributes, resource={"service.name": service, "list": X_AND_Y},
         scope=PlainScope("lib", "1.2", {"scope.key": "v"}),
         events=(PlainEvent(base_ns + 1, "failed", {"code": 7}),),
         links=(PlainLink((7).to_bytes(16, "big"), (8).to_bytes(8, "big"), "", {"why": "retry"}, 0, KNOWN),),
