@@ -55,18 +55,18 @@ def _count() -> float:
 
 def _span(mail: str) -> PlainSpan:
     return PlainSpan(
-        trace_id(1), span_id(1), f"GET /users/{mail}", status_message=f"no {mail}",
+        trace_id(1), span_id(1), f"GET /users/{mail}", status_message=f"no {mail}", trace_state=f"by={mail}",
         attributes={"gen_ai.prompt": f"write to {mail}", "n": 1, "ok": True}, resource={"owner": mail, "pid": 7},
         scope=PlainScope("lib", attributes={"by": mail}),
         events=(PlainEvent(1, f"sent {mail}", {"to": mail, "size": 2.5}),),
-        links=(PlainLink(trace_id(2), span_id(2), attributes={"why": mail}),),
+        links=(PlainLink(trace_id(2), span_id(2), f"by={mail}", attributes={"why": mail}),),
     )  # fmt: skip
 
 
 def test_every_text_is_redacted_and_counted() -> None:
     before = _count()
     assert from_batch(_redact(to_batch([_span(MAIL), PLAIN]))) == [_span(MASK), PLAIN]
-    assert _count() - before == 8
+    assert _count() - before == 10
 
 
 def test_what_is_clean_stays_as_it_is() -> None:

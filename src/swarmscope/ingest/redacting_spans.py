@@ -1,4 +1,4 @@
-"""The sink that redacts spans: attributes of every scope, names and status messages, before anything is derived."""
+"""The sink that redacts spans: attributes of every scope and all other texts, before anything is derived."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _MESSAGES = {ValueKind.ARRAY: common_pb2.ArrayValue, ValueKind.MAP: common_pb2.K
 class RedactingSpanSink:
     """Redacts every text that a span brings, those inside arrays and maps too. Thread-safe.
 
-    An attribute in which something is found whose action is `drop` goes; names and messages are masked instead.
+    An attribute in which something is found whose action is `drop` goes; names, messages and trace states are masked
+    instead.
     """
 
     def __init__(self, inner: SpanSink, redactor: Redactor) -> None:
@@ -37,6 +38,8 @@ class RedactingSpanSink:
         hits: Counter[Hit] = Counter()
         batch.name = self._text(batch.name, hits)
         batch.status_message = self._text(batch.status_message, hits)
+        if batch.trace_state.length.any():
+            batch.trace_state = self._text(batch.trace_state, hits)
         batch.attributes = self._sets(batch.attributes, hits)
         batch.resources = replace(batch.resources, attributes=self._sets(batch.resources.attributes, hits))
         batch.scopes = replace(batch.scopes, attributes=self._sets(batch.scopes.attributes, hits))
@@ -47,7 +50,11 @@ class RedactingSpanSink:
                 attributes=self._sets(batch.events.attributes, hits),
             )
         if len(batch.links.flags):
-            batch.links = replace(batch.links, attributes=self._sets(batch.links.attributes, hits))
+            batch.links = replace(
+                batch.links,
+                trace_state=self._text(batch.links.trace_state, hits),
+                attributes=self._sets(batch.links.attributes, hits),
+            )
         for (detector, action), count in hits.items():
             REDACTIONS.labels(detector=detector, action=action.value).inc(count)
         return self._inner.write_spans(batch)
