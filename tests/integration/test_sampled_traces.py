@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.integration.log_reading import wait_until
 from tests.integration.processes import SwarmscopeServer
@@ -29,6 +30,7 @@ SETTINGS = {
     "TRACES__SAMPLING_THRESHOLD": "0",
     "TRACES__SAMPLING_WAIT": "6s",
     "TRACES__KEEP_SLOWEST": "0",
+    "RETENTION__TRACES": "1h",
     "STORAGE__FLUSH_AFTER": "1s",
     "DERIVATION__INTERVAL": "1s",
     "LOG__LEVEL": "warning",
@@ -101,6 +103,14 @@ def test_a_tenth_is_kept_and_all_is_counted(server: SwarmscopeServer, now_ns: in
     (calls,) = get_json(server, "/prometheus/api/v1/query", TENANT, **query)["data"]["result"]
     assert float(calls["value"][1]) == TOTAL
     check_late_spans(server, kept - failed, now_ns)
+
+
+def test_what_is_older_than_the_retention_is_refused(server: SwarmscopeServer, now_ns: int) -> None:
+    spans = [SentSpan(1, 1, now_ns), SentSpan(1, 2, now_ns - 2 * 3_600_000_000_000)]
+    answer = send_export(server, spans, "old")
+    refused = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert (refused.rejected_spans, "retention.traces" in refused.error_message) == (1, True), refused
+    assert len(read_trace(server, f"{1:032x}", "old")) == 1
 
 
 def check_late_spans(server: SwarmscopeServer, kept: set[str], start_ns: int) -> None:

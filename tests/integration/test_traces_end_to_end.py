@@ -226,6 +226,7 @@ SECRETS = {
     "jaeger": "hunter2-jaeger-value-9",
     "log": "hunter2-jaeger-log-value-9",
     "link": "hunter2-link-value-9",
+    "state": "hunter2-state-value-9",
 }
 MARKER = "plain-text-beside-the-secrets"
 
@@ -243,6 +244,7 @@ def send_secrets(server: SwarmscopeServer, tenant: str, now_ns: int) -> None:
     prompt = json.dumps([{"role": "user", "content": f"use the key {SECRETS['prompt']} for it"}])
     event.attributes.add(key="gen_ai.prompt").value.string_value = prompt
     span.status.message = f"login with password={SECRETS['status']} failed"
+    span.trace_state = f"password={SECRETS['state']}"
     link = span.links.add(trace_id=(9).to_bytes(16, "big"), span_id=(9).to_bytes(8, "big"))
     link.attributes.add(key="api_key").value.string_value = SECRETS["link"]
     assert send_export(server, request, tenant).status_code == 200
@@ -295,7 +297,7 @@ def test_secrets_are_nowhere(swarmscope_server: SwarmscopeServer, now_ns: int) -
     assert any(MARKER in each for each in told)
     assert [(name, each) for each in told for name, secret in SECRETS.items() if secret in each] == []
     masked = get(server, f"/tempo/api/v2/traces/{1:032x}", tenant).text
-    assert masked.count("[REDACTED:") == 6, masked  # the marker's span has six
+    assert masked.count("[REDACTED:") == 7, masked  # of the marker's first span
 
 
 # Refused
