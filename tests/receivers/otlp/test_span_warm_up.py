@@ -8,7 +8,14 @@ from swarmscope.receivers.otlp.span_decode import TracesDecoder
 from swarmscope.receivers.otlp.warm_up import to_span_request, warm_up
 from swarmscope.testing.sinks import RecordingSpanSink
 
-MODULES = ("otlp.attribute_walk", "otlp.span_kernel", "wire.attribute_names", "wire.utf8", "wire.key_hash", "wire.scan_kernel")
+MODULES = (
+    "otlp.attribute_walk",
+    "otlp.span_kernel",
+    "wire.attribute_names",
+    "wire.utf8",
+    "wire.key_hash",
+    "wire.scan_kernel",
+)
 
 
 def signatures() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Needles through the text index and in memory: no line that has them is ever lost, and the plan asks for what it should."""
+"""Needles through the text index and in memory: no line that has them is ever lost; what the plan asks for."""
 
 import re
 
