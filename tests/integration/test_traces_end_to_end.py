@@ -207,7 +207,7 @@ def test_exemplars_lead_to_traces(swarmscope_server: SwarmscopeServer, now_ns: i
 
     wait_until(lambda: bool(exemplars()), "an exemplar")
     for exemplar in exemplars():
-        trace_id = exemplar["labels"]["trace_id"]
+        trace_id = exemplar["labels"]["traceID"]
         assert trace_id in sent
         (span,) = read_trace(server, trace_id, tenant)
         assert float(exemplar["value"]) == pytest.approx((span.end_ns - span.start_ns) / NS_PER_S)

@@ -105,7 +105,7 @@ def test_native_histogram_and_exemplar() -> None:
     assert full.positive.count.tolist() == [1, 1]
     assert (full.count.tolist(), full.sum.tolist(), full.zero_count.tolist()) == ([3], [3.0], [1])
     assert batch.exemplars is not None
-    wanted = {"trace_id": trace_id(1).hex(), "span_id": span_id(2).hex()}
+    wanted = {"traceID": trace_id(1).hex(), "spanID": span_id(2).hex()}
     assert batch.exemplars.labels.to_dicts() == [wanted, wanted]
     names = [deriver.metrics.labels[int(batch.series_ref[at])] for at in batch.exemplars.series]
     assert [(own["__name__"], own.get("le")) for own in names] == [

@@ -188,7 +188,7 @@ def _id_rows(state: HistogramState, rows: NDArray[np.int64]) -> NDArray[np.uint6
 def _id_labels(ids: NDArray[np.uint64]) -> list[dict[str, str]]:
     """At most two a row and write, so this costs nothing a span."""
     texts = [row.tobytes().hex() for row in ids]
-    return [{"trace_id": text[:32], "span_id": text[32:]} for text in texts]
+    return [{"traceID": text[:32], "spanID": text[32:]} for text in texts]
 
 
 @njit(nogil=True, cache=True)
