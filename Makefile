@@ -25,12 +25,13 @@ lint: setup
 kernels: setup
 	@$(bin)/python -m swarmscope.app.compiling >/dev/null
 
-# The tests use the kernels that the program has compiled, and every server that they start does too.
+# The tests use the kernels that the program has compiled, and every server that they start does too. Many wait more than
+# they compute, hence a worker more than two cores.
 test: setup
 	@tools/peers
 	@$(MAKE) --no-print-directory -j 2 --output-sync lint kernels
 	NUMBA_CACHE_DIR=$$($(bin)/python -c 'from swarmscope.app import kernel_cache; print(kernel_cache.prepare_cache())') \
-	  $(bin)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	  $(bin)/python -m pytest -n 3 --dist worksteal --durations 40 --durations-min 3 $(ARGS)
 
 bench: setup
 	@tools/peers
