@@ -12,7 +12,8 @@ from swarmscope.model.raw_memory import address_of
 from swarmscope.store.embedded.logs.lines import Lines
 from swarmscope.store.embedded.logs.needle_plan import encoded_text
 
-_NOTHING = np.zeros(0, np.uint8)
+# Not to be written to, as every needle is: kernels are compiled for one or the other.
+_NOTHING = np.frombuffer(b"", np.uint8)
 _BACKSLASH = np.frombuffer(b"\\", np.uint8)
 
 

@@ -54,10 +54,10 @@ def as_sets(attributes: AttributeSets) -> Sets:
 
 
 def as_texts(column: Utf8Column) -> Texts:
-    """The arrays of strings."""
-    return Texts(
-        np.ascontiguousarray(column.buffer), np.ascontiguousarray(column.start), np.ascontiguousarray(column.length)
-    )
+    """The arrays of strings; the bytes cannot be written to, so that kernels are compiled for that alone."""
+    buffer = np.ascontiguousarray(column.buffer).view()
+    buffer.flags.writeable = False
+    return Texts(buffer, np.ascontiguousarray(column.start), np.ascontiguousarray(column.length))
 
 
 def as_attributes(sets: Sets) -> AttributeSets:
