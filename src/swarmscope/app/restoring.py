@@ -23,6 +23,6 @@ def restore(snapshot: Path, folder: Path) -> int:
     except (SnapshotError, FolderInUseError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(Text(str(error), style="bold red"))
         return EXIT_FAILED
-    found = f"{restored.samples:,} samples and {restored.lines:,} log lines"
+    found = f"{restored.samples:,} samples, {restored.lines:,} log lines and {restored.spans:,} spans"
     Console(soft_wrap=True).print(f"{folder}: {found} restored", highlight=False)
     return 0

@@ -6,9 +6,14 @@ from swarmscope.store.embedded.administration import MetricAdministration
 from swarmscope.store.embedded.folder_lock import FolderInUseError, FolderLock
 from swarmscope.store.embedded.logs.log_store import LogStoreSettings
 from swarmscope.store.embedded.restoring import SnapshotError, restore_snapshot
+from swarmscope.store.embedded.spans.span_store import SpanStoreSettings
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
 from tests.store.embedded.conftest import SystemClock, batch_of, read_all
 from tests.store.embedded.logs.log_cases import T_NS, entry, in_order, log_batch, scanned
+from tests.store.embedded.spans.span_cases import T_NS as SPAN_T_NS
+from tests.store.embedded.spans.span_cases import in_order as in_order_spans
+from tests.store.embedded.spans.span_cases import scanned as scanned_spans
+from tests.store.embedded.spans.span_cases import span, span_batch
 
 CPU = {"__name__": "cpu", "host": "a"}
 LATER = {"__name__": "cpu", "host": "b"}
@@ -28,7 +33,7 @@ def snapshot(store):
 
 def test_a_restored_folder_serves_what_was_there_at_the_snapshot_and_takes_more(store, snapshot, tmp_path):
     store.close()
-    assert restore_snapshot(snapshot, tmp_path / "again") == (2, 0)
+    assert restore_snapshot(snapshot, tmp_path / "again") == (2, 0, 0)
     restored = EmbeddedStore(StoreSettings(tmp_path / "again", metrics_retention_s=None), SystemClock())
     try:
         assert read_all(restored) == {key(CPU): [(1000, 1.0), (2000, math.pi)]}
@@ -75,7 +80,7 @@ def test_a_snapshot_holds_acknowledged_lines(open_store, tmp_path):
     name = MetricAdministration(store).snapshot(skip_head=False)
     store.log_sink.write_logs(log_batch([entry({"app": "a"}, T_NS + 9, "after it")]))
     store.close()
-    assert restore_snapshot(store.snapshot_folder / name, tmp_path / "again") == (0, 3)
+    assert restore_snapshot(store.snapshot_folder / name, tmp_path / "again") == (0, 3, 0)
     settings = StoreSettings(tmp_path / "again", logs=LogStoreSettings(retention_s=None))
     restored = EmbeddedStore(settings, SystemClock())
     try:
@@ -84,6 +89,26 @@ def test_a_snapshot_holds_acknowledged_lines(open_store, tmp_path):
         restored.log_sink.write_logs(log_batch(more))
         assert restored.flush()
         assert scanned(restored) == in_order(lines + more)
+    finally:
+        restored.close()
+
+
+def test_a_snapshot_holds_acknowledged_spans(open_store, tmp_path):
+    spans = [span(n, SPAN_T_NS + n, {"http.method": "GET", "n": n}) for n in range(3)]
+    settings = SpanStoreSettings(None)
+    store = open_store(spans=settings)
+    store.span_sink.write_spans(span_batch(spans))
+    name = MetricAdministration(store).snapshot(skip_head=False)
+    store.span_sink.write_spans(span_batch([span(9, SPAN_T_NS, {"after": "it"})]))
+    store.close()
+    assert restore_snapshot(store.snapshot_folder / name, tmp_path / "again") == (0, 0, 3)
+    restored = EmbeddedStore(StoreSettings(tmp_path / "again", spans=settings), SystemClock())
+    try:
+        assert scanned_spans(restored) == in_order_spans(spans)
+        more = [span(5, SPAN_T_NS + 5, {"n": 7, "user": "x"}), span(6, SPAN_T_NS, {"new": True})]
+        restored.span_sink.write_spans(span_batch(more))
+        assert restored.flush()
+        assert scanned_spans(restored) == in_order_spans(spans + more)
     finally:
         restored.close()
 

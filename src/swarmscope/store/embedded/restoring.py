@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import chdb
 
 from swarmscope.schema.log_tables import LOGS
+from swarmscope.schema.span_tables import SPANS
 from swarmscope.schema.tables import SAMPLES
 from swarmscope.store.embedded.folder_lock import FolderLock
 
@@ -25,6 +26,7 @@ class Restored(NamedTuple):
 
     samples: int
     lines: int
+    spans: int
 
 
 def restore_snapshot(snapshot: Path, folder: Path) -> Restored:
@@ -55,10 +57,13 @@ def _restore(snapshot: Path, database: Path) -> Restored:
     try:
         source = str(snapshot).replace("\\", "\\\\").replace("'", "\\'")
         connection.query(f"RESTORE DATABASE default FROM File('{source}')")
-        # A snapshot of a version without logs has no table of them.
-        has_logs = connection.query(f"EXISTS TABLE {LOGS.name}", "CSV").bytes().strip() == b"1"
-        tables = (SAMPLES.name, LOGS.name) if has_logs else (SAMPLES.name,)
-        counts = [int(connection.query(f"SELECT count() FROM {table}", "CSV").bytes()) for table in tables]
-        return Restored(counts[0], counts[1] if has_logs else 0)
+        return Restored(*(_count_rows(connection, table) for table in (SAMPLES.name, LOGS.name, SPANS.name)))
     finally:
         connection.close()
+
+
+def _count_rows(connection: Any, table: str) -> int:
+    """0 where the snapshot is of a version that had no such table."""
+    if connection.query(f"EXISTS TABLE {table}", "CSV").bytes().strip() != b"1":
+        return 0
+    return int(connection.query(f"SELECT count() FROM {table}", "CSV").bytes())

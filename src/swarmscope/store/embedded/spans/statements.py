@@ -19,6 +19,8 @@ _MAX_GROUPS = 24
 # Above this many numbers a list costs more than reading their neighbours too.
 MAX_LISTED = 20_000
 _BLOCK = ("max_block_size = 65536", "preferred_block_size_bytes = 0")
+# ClickHouse would take one thread alone where it may not use a gigabyte of memory for each.
+_ALL_CORES = (f"max_threads = {os.cpu_count() or 1}", "max_threads_min_free_memory_per_thread = 0")
 _BASE = ("resource", "ts", "weight")
 _OF_COLUMNS: dict[str, tuple[str, ...]] = {
     "trace_id": ("trace_id",),
@@ -40,7 +42,7 @@ def settings(first: str = "") -> tuple[str, ...]:
     if first:
         # A few granules: one thread, and the index is asked once before instead of part by part while reading.
         return ("max_threads = 1", "use_skip_indexes_on_data_read = 0", *_BLOCK)
-    return (f"max_threads = {os.cpu_count() or 1}", *_BLOCK)
+    return (*_ALL_CORES, *_BLOCK)
 
 
 def stored_columns(columns: SpanColumns) -> list[str]:
