@@ -9,6 +9,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.model.agents import AgentSpans
+from swarmscope.model.fleet import (
+    AgentRecord,
+    AgentSpanRequest,
+    ConversationSummary,
+    Edges,
+    Finding,
+    FleetRows,
+    StoredAgentSpans,
+    Usage,
+)
 from swarmscope.model.logs import LineCounts, LineRequest, LogBatch, LogRows
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import HistogramColumns, MetricBatch
@@ -343,4 +354,58 @@ class SpanReader(Protocol):
 
         Here the conditions are exact. At most `max_values`, any of them.
         """
+        ...
+
+
+class SpanObserver(Protocol):
+    """Is told of spans that a sink has taken. Thread-safe; it never raises, and never waits for long."""
+
+    def observe_spans(self, spans: AgentSpans) -> None:
+        """Spans of one batch, all of them, before sampling; they belong to the observer from here on."""
+        ...
+
+
+class FleetSink(Protocol):
+    """Keeps what was found of the fleet."""
+
+    def write_fleet(self, rows: FleetRows) -> None:
+        """Return when the rows are in parts. A call that failed may be made again: nothing is counted twice.
+
+        Codes are of the process's `Vocabulary`. Raises UnavailableError when nothing was taken.
+        """
+        ...
+
+
+class FleetReader(Protocol):
+    """Gives the fleet's past back. Times are nanoseconds, ranges half-open. Results belong to the caller.
+
+    What was written is seen at once. Minutes count as a whole when their start lies in the range.
+    """
+
+    def read_edges(self, tenant: str, start_ns: int, end_ns: int, *, by_minute: bool = False) -> Edges:
+        """Edges of the range, one row for source, target, type and versions; `minute_ns` is 0 unless `by_minute`."""
+        ...
+
+    def read_usage(
+        self, tenant: str, start_ns: int, end_ns: int, by: tuple[str, ...], *, by_minute: bool = False
+    ) -> Usage:
+        """Usage summed over all but the columns `by` (names of `Usage`'s columns); those are NO_TEXT or 0."""
+        ...
+
+    def read_agents(self, tenant: str) -> list[AgentRecord]:
+        """All agents ever seen, by name."""
+        ...
+
+    def read_findings(self, tenant: str, start_ns: int, end_ns: int) -> list[Finding]:
+        """Findings that lasted in the range, the newest first."""
+        ...
+
+    def read_agent_spans(self, tenant: str, request: AgentSpanRequest) -> StoredAgentSpans:
+        """Spans of agents as they were normalised, at most `max_spans` of them (the newest)."""
+        ...
+
+    def conversations(
+        self, tenant: str, start_ns: int, end_ns: int, max_conversations: int
+    ) -> list[ConversationSummary]:
+        """Conversations that have spans in the range, the newest first."""
         ...

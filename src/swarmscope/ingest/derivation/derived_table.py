@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.ingest.derivation.duration_histograms import DurationHistograms
-from swarmscope.ingest.derivation.interned_rows import OVERFLOW_ROW, InternedRows
+from swarmscope.model.interned_rows import OVERFLOW_ROW, InternedRows
 
 Labels = tuple[tuple[str, str], ...]  # in the order of names
 OVERFLOW_LABELS: Labels = (("metric_overflow", "true"),)

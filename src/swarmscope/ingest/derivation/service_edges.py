@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from swarmscope.ingest.derivation.derivation_settings import ServiceGraphSettings
 from swarmscope.ingest.derivation.derived_table import DerivedTable, Family, Labels
 from swarmscope.ingest.derivation.duration_histograms import Durations
-from swarmscope.ingest.derivation.interned_rows import InternedRows
 from swarmscope.ingest.derivation.span_operations import SERVICE_NAME, label_text
 from swarmscope.ingest.derivation.waiting_sides import EDGE, NO_DURATION, NO_SERVICE, Edges, WaitingSides
 from swarmscope.model.attributes import AttributeSets, ValueKind
 from swarmscope.model.byte_hash import hash_bytes, mix
+from swarmscope.model.interned_rows import InternedRows
 from swarmscope.model.raw_memory import address_of
 from swarmscope.model.spans import SpanBatch, SpanKind, SpanStatus
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from swarmscope.ingest.derivation.derivation_settings import SpanMetricsSettings
 from swarmscope.ingest.derivation.derived_table import DerivedTable, Family, Labels
 from swarmscope.ingest.derivation.duration_histograms import Durations
-from swarmscope.ingest.derivation.interned_rows import OVERFLOW_ROW
 from swarmscope.model.attributes import ValueColumn, ValueKind
 from swarmscope.model.byte_hash import hash_bytes, mix
+from swarmscope.model.interned_rows import OVERFLOW_ROW
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import address_of
 from swarmscope.model.spans import SpanBatch, SpanKind, SpanStatus
