@@ -1,11 +1,12 @@
 # make up     install everything and start Swarmscope with its demo fleet
 # make test   the whole test run
+# make soak   the same with the longest tests at full length: 20 kills, 100,000 bodies of each signal
 # make lint   the static part of it
 # make kernels  compile what is compiled, as the first start does
 # make bench  speed and size, side by side with Prometheus and VictoriaMetrics
 # make lock   pin the dependencies anew after a change of pyproject.toml
 
-.PHONY: up test lint kernels bench lock setup
+.PHONY: up test soak lint kernels bench lock setup
 .DEFAULT_GOAL := up
 
 bin := .venv/bin
@@ -32,6 +33,9 @@ test: setup
 	@$(MAKE) --no-print-directory -j 2 --output-sync lint kernels
 	NUMBA_CACHE_DIR=$$($(bin)/python -c 'from swarmscope.app import kernel_cache; print(kernel_cache.prepare_cache())') \
 	  $(bin)/python -m pytest -n 3 --dist worksteal --durations 40 --durations-min 3 $(ARGS)
+
+soak:
+	@SWARMSCOPE_TESTS=whole $(MAKE) --no-print-directory test
 
 bench: setup
 	@tools/peers

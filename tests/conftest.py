@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import groupby, islice
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell that starts a run in the background has it ignore interrupts, and programs that tests start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machines are shared and a first call may compile: no test depends on time.
 settings.register_profile("swarmscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -33,6 +33,7 @@ from tests.integration import damaged_bodies as damaged
 from tests.integration.bad_body_run import (
     JSON,
     MAX_UNPACKED,
+    N_BODIES,
     PROTOBUF,
     Bodies,
     must_parse,
@@ -171,13 +172,13 @@ class Receivers:
         return self.export(body, chance, as_json=kind == "otlp_json")
 
 
-def test_a_hundred_thousand_bodies() -> None:
+def test_spoilt_bodies() -> None:
     receivers = Receivers()
     outcomes = run_bodies(SHARES, SEED, receivers.send)
     for kind, counts in outcomes.items():
         good = counts["204"] + counts["200"] + counts["OK"] + counts["up"]
-        assert 0 < good < SHARES[kind], (kind, counts)
-    assert receivers.sink.batches > 10_000
+        assert 0 < good < counts.total(), (kind, counts)
+    assert receivers.sink.batches > N_BODIES // 10
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,9 @@ def test_number_of_streams(server: SwarmscopeServer, now_ns: int) -> None:
     for tenant in ("many-push", "many-otlp"):
         assert len(kept(server, tenant)) == 5
     # What is known goes on, whatever is full; when all is refused the sender is told to come back.
-    assert partial_of(send_export(server, streams_of(1, now_ns + 1), "many-otlp")).rejected_log_records == 0
+    known = int(kept(server, "many-otlp")[0].removeprefix("line "))
+    again = streams_of(known + 1, now_ns + 1, first=known)
+    assert partial_of(send_export(server, again, "many-otlp")).rejected_log_records == 0
     answer = send_export(server, streams_of(20, now_ns, first=18), "many-otlp")
     assert (answer.status_code, int(answer.headers["retry-after"]) >= 1) == (429, True)
     assert "limits.logs.max_streams" in status_pb2.Status.FromString(answer.content).message

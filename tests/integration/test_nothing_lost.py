@@ -16,10 +16,11 @@ from tests.integration import acknowledged_spans
 from tests.integration.acknowledged_load import Ledger, Load
 from tests.integration.acknowledged_signals import JOURNALS, SETTINGS, Loads, check_log
 from tests.integration.processes import SwarmscopeServer
+from tests.portion import portion
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 20
+ROUNDS = portion(20, 8)
 SEED = 20
 SHARE = 0.3
 SAMPLED = {

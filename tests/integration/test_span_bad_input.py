@@ -1,4 +1,4 @@
-"""A hundred thousand bodies of spans from a fixed seed through every receiver: each has the right answer.
+"""Spoilt bodies of spans from a fixed seed through every receiver: each has the right answer.
 
 Here the decoders and endpoints run inside the test, over a sink that checks every batch it is given.
 """
@@ -30,6 +30,7 @@ from tests.integration import damaged_span_bodies as damaged
 from tests.integration.bad_body_run import (
     JSON,
     MAX_UNPACKED,
+    N_BODIES,
     PROTOBUF,
     Bodies,
     must_parse,
@@ -160,15 +161,15 @@ class Receivers:
         return self.export(body, chance, as_json=kind == "otlp_json")
 
 
-def test_a_hundred_thousand_bodies() -> None:
+def test_spoilt_bodies() -> None:
     receivers = Receivers()
     outcomes = run_bodies(SHARES, SEED, receivers.send)
     for kind, counts in outcomes.items():
         good = counts["202"] + counts["200"] + counts["OK"] + counts["partial"]
-        assert SHARES[kind] // 20 < good < SHARES[kind], (kind, counts)
+        assert counts.total() // 20 < good < counts.total(), (kind, counts)
         assert not counts["no words"], counts
-    assert receivers.sink.batches > 10_000
-    assert receivers.sink.spans > 15_000
+    assert receivers.sink.batches > N_BODIES // 10
+    assert receivers.sink.spans > N_BODIES // 7
     assert receivers.room.held_bytes == 0
 
 

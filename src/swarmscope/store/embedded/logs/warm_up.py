@@ -12,6 +12,7 @@ from swarmscope.store.embedded.logs.counts import counts_of
 from swarmscope.store.embedded.logs.flush import observed_offsets
 from swarmscope.store.embedded.logs.generation import LiveLines, from_frame, to_frame
 from swarmscope.store.embedded.logs.lines import Lines, line_column
+from swarmscope.store.embedded.logs.live_needles import rows_with_needles
 from swarmscope.store.embedded.logs.recent_lines import RecentLines
 from swarmscope.store.embedded.logs.rows import Positions, find_lines, joined_rows, rows_of_block, rows_of_lines
 from swarmscope.store.embedded.logs.shapes import ShapeTable
@@ -32,6 +33,7 @@ def warm_up() -> None:
         recent.admit(staged)
         lines.publish()
         _read(lines.snapshot())
+        _search(lines.snapshot())
     ShapeTable().intern(LabelSets.from_dicts([{f"name{k}": "v"} for k in range(16)]))
     stored, _ = from_frame(to_frame(staged._replace(text=staged.text[: int(lines.n_bytes)]), {}))
     lines.stage_lines(stored)
@@ -64,6 +66,11 @@ def _batch(is_line_frozen: bool, is_metadata_frozen: bool) -> LogBatch:
         trace_id=np.zeros((2, TRACE_ID_BYTES), np.uint8),
         span_id=np.zeros((2, SPAN_ID_BYTES), np.uint8),
     )
+
+
+def _search(lines: Lines) -> None:
+    """As the reader does in lines that are not flushed yet."""
+    rows_with_needles(lines, np.zeros(1, np.int64), LineRequest(0, 1 << 62, needles=("line",), values=("b",)))
 
 
 def _read(lines: Lines) -> None:
