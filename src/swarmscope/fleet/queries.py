@@ -1,0 +1,124 @@
+"""What can be asked of the fleet, as it is now and as it was. Times are nanoseconds, ranges half-open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.agents import AgentSpans, Vocabulary
+from swarmscope.model.fleet import AgentRecord, AgentState, ConversationSummary, Edges, Finding, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """One agent in the list; the figures are sums since the program began to watch."""
+
+    record: AgentRecord
+    state: AgentState
+    reason: str  # one sentence
+    since_ns: int  # when it came into this state
+    spans: float = 0
+    errors: float = 0
+    input_tokens: float = 0
+    output_tokens: float = 0
+    cost_usd: float = 0
+    open_spans: int = 0  # announced, and not ended
+
+
+@dataclass(frozen=True, slots=True)
+class FleetEdges:
+    """Interactions of a range: what is stored, and what is not yet; no minute counts twice."""
+
+    edges: Edges
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class FleetUsage:
+    """Usage of a range, as `FleetEdges`."""
+
+    usage: Usage
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class SettledSpans:
+    """Spans of agents whose agents are settled, in order of their start; what is not yet stored included."""
+
+    spans: AgentSpans
+    caller: NDArray[np.uint32]  # [n] the agent that the span's agent works for here, NO_TEXT for none
+    vocabulary: Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDetail:
+    """One agent: what it is, does and uses in a range, and what goes wrong with it."""
+
+    agent: AgentView
+    edges: FleetEdges  # those that it is a side of
+    usage: FleetUsage  # by model, operation and tool
+    findings: tuple[Finding, ...]  # the newest first
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """How far a budget is used up."""
+
+    name: str
+    scope: str  # agent, team, conversation or day
+    subject: str  # whose: the name of the agent, the team or the conversation; empty for all together
+    unit: str  # usd or tokens
+    limit: float
+    used: float
+    used_ratio: float
+    burn_rate: float  # 1 uses all of it up exactly at the period's end
+    period_start_ns: int
+    period_end_ns: int
+    exhausted_ns: int | None  # when it is or will be used up at this rate; None where not within the period
+
+
+class FleetView(Protocol):
+    """The live view. Called from worker threads; raises UnavailableError when the store cannot be asked."""
+
+    def agents(self, tenant: str) -> list[AgentView]:
+        """All agents that are known, by name."""
+        ...
+
+    def agent(self, tenant: str, name: str, start_ns: int, end_ns: int) -> AgentDetail | None:
+        """One agent; None where nothing is known of it."""
+        ...
+
+    def edges(self, tenant: str, start_ns: int, end_ns: int, *, by_minute: bool = False) -> FleetEdges:
+        """The interactions of the range: what `analysis.agents.graphs` makes a graph of."""
+        ...
+
+    def usage(
+        self, tenant: str, start_ns: int, end_ns: int, by: tuple[str, ...], *, by_minute: bool = False
+    ) -> FleetUsage:
+        """Usage summed over all but the columns `by`, names of `Usage`'s columns."""
+        ...
+
+    def conversations(
+        self, tenant: str, start_ns: int, end_ns: int, max_conversations: int = 100
+    ) -> list[ConversationSummary]:
+        """Conversations that have spans in the range, the newest first."""
+        ...
+
+    def conversation_spans(self, tenant: str, conversation: str) -> SettledSpans:
+        """All spans of one conversation, across traces; none where it is not known."""
+        ...
+
+    def run_spans(self, tenant: str, trace_id: bytes) -> SettledSpans:
+        """All spans of one trace, plain ones too; none where it is not known."""
+        ...
+
+    def findings(self, tenant: str, start_ns: int, end_ns: int) -> list[Finding]:
+        """Findings that lasted in the range, the newest first."""
+        ...
+
+    def budgets(self, tenant: str) -> list[BudgetView]:
+        """All budgets that the settings name, one for each subject."""
+        ...
