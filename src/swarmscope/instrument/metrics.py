@@ -113,6 +113,34 @@ DERIVATION_FAILURES = _counter(
     "swarmscope_derivation_failures_total", "Failures by stage: spans, metrics. Spans pass all the same.", ("stage",)
 )
 
+FLEET_QUEUED_SPANS = _gauge("swarmscope_fleet_queued_spans", "Spans that wait for the watch over the fleet.")
+FLEET_UNWATCHED_SPANS = _counter(
+    "swarmscope_fleet_unwatched_spans_total",
+    "Spans that the watch over the fleet did not look at: overload (the queue was full), tenants (too many tenants), "
+    "failed. They are stored all the same.",
+    ("reason",),
+)
+FLEET_WAITING_SPANS = _gauge(
+    "swarmscope_fleet_waiting_spans", "Spans whose ancestors are not all known, so that their agent is open."
+)
+FLEET_SETTLED_SPANS = _counter("swarmscope_fleet_settled_spans_total", "Spans whose agent was settled.")
+FLEET_EXPIRED_SPANS = _counter(
+    "swarmscope_fleet_expired_spans_total", "Spans settled without ancestors, which did not come in time."
+)
+FLEET_WRITTEN_SPANS = _counter("swarmscope_fleet_written_spans_total", "Spans of agents that were written down.")
+FLEET_LOST_SPANS = _counter(
+    "swarmscope_fleet_lost_spans_total", "Spans of agents that could not be written down for too long."
+)
+FLEET_RECOVERED_SPANS = _counter(
+    "swarmscope_fleet_recovered_spans_total", "Spans that an earlier process had stored and not looked at."
+)
+FLEET_FAILURES = _counter(
+    "swarmscope_fleet_failures_total",
+    "Failures of the watch over the fleet by stage: settle, detect, write, series, lines, signals, recover.",
+    ("stage",),
+)
+FLEET_AGENTS = _gauge("swarmscope_fleet_agents", "Agents in the registry.")
+
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )
