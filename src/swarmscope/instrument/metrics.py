@@ -141,6 +141,17 @@ FLEET_FAILURES = _counter(
 )
 FLEET_AGENTS = _gauge("swarmscope_fleet_agents", "Agents in the registry.")
 
+NORMALISED_SPANS = _counter(
+    "swarmscope_normalised_spans_total",
+    "Spans that say something of agents, by the convention they follow.",
+    ("dialect",),
+)
+NORMALISATION_FAILURES = _counter(
+    "swarmscope_normalisation_failures_total",
+    "Batches of which nothing is known of agents, by signal: spans, logs. They pass all the same.",
+    ("signal",),
+)
+
 COMMIT_DURATION_S = _histogram(
     "swarmscope_commit_duration_seconds", "Time of one group commit to the journal.", (), _LATENCY_BUCKETS_S
 )
