@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from swarmscope.app.settings import sections
+from swarmscope.app.settings.agents import AgentsSection
 from swarmscope.app.settings.derivation import DerivationSection
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     peers: sections.PeerSettings = sections.PeerSettings()
     traces: TraceSettings = TraceSettings()
     derivation: DerivationSection = DerivationSection()
+    agents: AgentsSection = AgentsSection()
     anomalies: sections.AnomalySettings = sections.AnomalySettings()
     alerts: sections.AlertSettings = sections.AlertSettings()
 
