@@ -1,0 +1,1 @@
+"""Pure computation on columns: no input, no output, no clock but the times that are handed in."""
