@@ -9,6 +9,7 @@ from collections.abc import Callable
 from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.app.ingestion import warm_up as ingestion
 from swarmscope.ingest import warm_up as ingest
+from swarmscope.ingest.genai import warm_up as genai
 from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
 from swarmscope.query.traceql import warm_up as traceql
@@ -38,6 +39,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("embedded store", embedded_store.warm_up),
     ("OTLP", otlp.warm_up),
     ("limits, redaction, derivation", ingest.warm_up),
+    ("agents in spans", genai.warm_up),
     ("exposition formats", scrape.warm_up),
     ("HTTP answers", warm_up_api),
     ("wire format", _told(wire.warm_up)),

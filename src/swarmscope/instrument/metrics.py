@@ -146,6 +146,7 @@ NORMALISED_SPANS = _counter(
     "Spans that say something of agents, by the convention they follow.",
     ("dialect",),
 )
+ANNOUNCED_SPANS = _counter("swarmscope_announced_spans_total", "Announcements of spans that have begun and not ended.")
 NORMALISATION_FAILURES = _counter(
     "swarmscope_normalisation_failures_total",
     "Batches of which nothing is known of agents, by signal: spans, logs. They pass all the same.",

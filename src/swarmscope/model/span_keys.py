@@ -17,6 +17,8 @@ def span_keys(seed: int, trace_id: NDArray[np.uint8], span_id: NDArray[np.uint8]
     """
     traces = np.ascontiguousarray(trace_id).view(np.uint64)
     spans = np.ascontiguousarray(span_id).view(np.uint64)
+    # Compiled once, whether the ids may be written to or not.
+    traces.flags.writeable = spans.flags.writeable = False
     keys: NDArray[np.uint64] = _all_keys(np.uint64(seed), traces, spans)
     return keys
 

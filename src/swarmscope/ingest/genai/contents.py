@@ -21,7 +21,8 @@ from swarmscope.model.raw_memory import Int, address_of, load_u8
 
 # The beginning tells enough, and long texts would cost more than all else.
 _MAX_BYTES = 512
-_BITS = 64
+# Words and pairs in so many bytes are fewer than 2 ** _PLANES.
+_PLANES = 10
 _STRING = int(ValueKind.STRING)
 _NOT_SAID = NOT_SAID
 _ARGUMENTS, _INPUT, _OUTPUT = int(Field.ARGUMENTS), int(Field.INPUT), int(Field.OUTPUT)
@@ -29,6 +30,7 @@ _TOOL, _HANDOFF = int(AgentOperation.EXECUTE_TOOL), int(AgentOperation.HANDOFF)
 _IS_INFERENCE = np.array([operation in INFERENCE_OPERATIONS for operation in AgentOperation], np.bool_)
 _IN_WORDS = np.array([byte >= 0x80 or chr(byte).isalnum() or byte == ord("_") for byte in range(256)], np.bool_)
 _ONE = np.uint64(1)
+_ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 class Contents(NamedTuple):
@@ -44,7 +46,7 @@ def read_contents(pairs: Pairs, chosen: NDArray[np.int64], operation: NDArray[np
     """A tool call is its arguments, a call of a model what it answered, all else what it was given."""
     n, base = len(operation), address_of(pairs.buffer)
     contents = Contents(np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.full(n, _NOT_SAID, np.int64))
-    counts = np.empty(_BITS, np.int32)
+    planes = np.empty(_PLANES, np.uint64)
     for at in range(n):
         if operation[at] == AgentOperation.NONE:
             continue
@@ -60,14 +62,15 @@ def read_contents(pairs: Pairs, chosen: NDArray[np.int64], operation: NDArray[np
             continue
         start, length = pairs.start[pair], pairs.length[pair]
         contents.content[at] = max(hash_bytes(base + start, length, seed), _ONE)
-        contents.similarity[at] = _similarity(base, start, start + min(length, _MAX_BYTES), counts, seed)
+        contents.similarity[at] = _similarity(base, start, start + min(length, _MAX_BYTES), planes, seed)
     return contents
 
 
 @njit(nogil=True, cache=True)
-def _similarity(base: Int, at: Int, end: Int, counts: NDArray[np.int32], seed: Int) -> Int:
-    counts[:] = 0
-    n_words, before = 0, np.uint64(0)
+def _similarity(base: Int, at: Int, end: Int, planes: NDArray[np.uint64], seed: Int) -> Int:
+    """A bit is set where it is set in most words and pairs; plane k holds bit k of the counts of all 64."""
+    planes[:] = 0
+    n_counted, before = 0, np.uint64(0)
     while at < end:
         if not _IN_WORDS[load_u8(base, at)]:
             at += 1
@@ -76,21 +79,29 @@ def _similarity(base: Int, at: Int, end: Int, counts: NDArray[np.int32], seed: I
         while at < end and _IN_WORDS[load_u8(base, at)]:
             at += 1
         word = hash_bytes(base + begin, at - begin, seed)
-        _count(counts, word)
-        if n_words > 0:
-            _count(counts, mix(before, word))
+        _count(planes, word)
+        if n_counted > 0:
+            _count(planes, mix(before, word))
+            n_counted += 1
         before = word
-        n_words += 1
-    if n_words == 0:
+        n_counted += 1
+    if n_counted == 0:
         return np.uint64(0)
-    found = np.uint64(0)
-    for bit in range(_BITS):
-        if counts[bit] > 0:
-            found |= _ONE << np.uint64(bit)
-    return max(found, _ONE)
+    more, same = np.uint64(0), _ALL
+    for plane in range(_PLANES - 1, -1, -1):
+        half = _ALL if (n_counted // 2) >> plane & 1 else np.uint64(0)
+        more |= same & planes[plane] & ~half
+        same &= ~(planes[plane] ^ half)
+    return max(more, _ONE)
 
 
 @njit(nogil=True, cache=True)
-def _count(counts: NDArray[np.int32], hashed: Int) -> None:
-    for bit in range(_BITS):
-        counts[bit] += np.int32((hashed >> np.uint64(bit)) & _ONE) * 2 - 1
+def _count(planes: NDArray[np.uint64], hashed: Int) -> None:
+    """Add a number of one bit to each of 64 counts."""
+    carry = np.uint64(hashed)
+    for plane in range(_PLANES):
+        overflow = planes[plane] & carry
+        planes[plane] ^= carry
+        carry = overflow
+        if carry == 0:
+            break

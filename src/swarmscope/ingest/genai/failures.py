@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.ingest.genai.attribute import Field
+from swarmscope.ingest.genai.read_only import read_only
 from swarmscope.ingest.genai.reading import NO_PAIR, Pairs
 from swarmscope.ingest.genai.slices import IN_EVENTS, NOWHERE, Slices, put
 from swarmscope.model.attributes import ValueKind
@@ -18,37 +21,38 @@ _BOOL, _STRING = int(ValueKind.BOOL), int(ValueKind.STRING)
 _ERROR = int(SpanStatus.ERROR)
 
 
+class _Types(NamedTuple):
+    """Types of exceptions among the events of all spans."""
+
+    offsets: NDArray[np.int64]  # [n_spans + 1]
+    found: NDArray[np.int64]  # [n_events] pair, -1 for none
+    kind: NDArray[np.uint8]  # [n_pairs] ValueKind
+    buffer: NDArray[np.uint8]
+    start: NDArray[np.int64]  # [n_pairs]
+    length: NDArray[np.int64]
+
+
 def name_exceptions(events: Events, rows: NDArray[np.int64], status: NDArray[np.uint8], slices: Slices) -> None:
     """The type of the last exception among the events of failed rows [n_told] that tell no type themselves."""
-    found = events.attributes.find("exception.type")
-    values = events.attributes.values
-    _name_exceptions(
-        events.offsets, found, values.kind, values.text.buffer, values.text.start, values.text.length, rows, status,
-        slices,
-    )  # fmt: skip
+    found, values = events.attributes.find("exception.type"), events.attributes.values
+    columns: list[NDArray[Any]] = [
+        events.offsets, found, values.kind, values.text.buffer, values.text.start, values.text.length
+    ]  # fmt: skip
+    _name_exceptions(_Types(*map(read_only, columns)), rows, status, slices)
 
 
 @njit(nogil=True, cache=True)
-def _name_exceptions(
-    offsets: NDArray[np.int64],
-    found: NDArray[np.int64],
-    kind: NDArray[np.uint8],
-    buffer: NDArray[np.uint8],
-    start: NDArray[np.int64],
-    length: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    status: NDArray[np.uint8],
-    slices: Slices,
-) -> None:
-    base = address_of(buffer)
+def _name_exceptions(types: _Types, rows: NDArray[np.int64], status: NDArray[np.uint8], slices: Slices) -> None:
+    base = address_of(types.buffer)
     for at in range(len(rows)):
         row = rows[at]
         if status[row] != _ERROR or slices.origin[_ERROR_TYPE, at] != NOWHERE:
             continue
-        for event in range(offsets[row], offsets[row + 1]):
-            pair = found[event]
-            if pair >= 0 and kind[pair] == _STRING:
-                put(slices, _ERROR_TYPE, at, IN_EVENTS, base, start[pair], start[pair] + length[pair])
+        for event in range(types.offsets[row], types.offsets[row + 1]):
+            pair = types.found[event]
+            if pair >= 0 and types.kind[pair] == _STRING:
+                start = types.start[pair]
+                put(slices, _ERROR_TYPE, at, IN_EVENTS, base, start, start + types.length[pair])
 
 
 @njit(nogil=True, cache=True)

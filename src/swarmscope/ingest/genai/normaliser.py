@@ -23,11 +23,12 @@ from swarmscope.ingest.genai.dialects import CONVENTIONS
 from swarmscope.ingest.genai.failures import failed_by_their_words, name_exceptions
 from swarmscope.ingest.genai.name_table import to_rules
 from swarmscope.ingest.genai.prices import Prices
+from swarmscope.ingest.genai.read_only import read_only
 from swarmscope.ingest.genai.reading import Pairs, Told, read_told
 from swarmscope.ingest.genai.scope_traits import Trait, framework_of, traits_of
 from swarmscope.ingest.genai.slices import MAX_NAME_BYTES, Buffers, Slices, hash_slices, text_at, to_slices
 from swarmscope.ingest.genai.text_hashes import first_texts, text_hashes
-from swarmscope.ingest.genai.tokens import read_costs, read_tokens
+from swarmscope.ingest.genai.tokens import read_numbers
 from swarmscope.model.agents import NO_TEXT, AgentOperation, AgentSpans, InteractionType, Vocabulary
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.span_keys import span_keys
@@ -110,7 +111,7 @@ class SpanNormaliser:
         scopes = self._scopes(batch)
         texts = _slices(batch, spans, pairs, told, scopes.traits)
         events = batch.events.attributes.values.text.buffer
-        buffers = Buffers(pairs.buffer, batch.name.buffer, events)
+        buffers = Buffers(pairs.buffer, read_only(batch.name.buffer), read_only(events))
         self._fill_texts(spans, rows, texts, buffers)
         spans.operation[rows], spans.channel[rows] = told.operation, told.channel
         speaks = (told.operation != AgentOperation.NONE) | (told.channel != InteractionType.NONE)
@@ -121,8 +122,7 @@ class SpanNormaliser:
         spans.status[failed] = SpanStatus.ERROR
         contents = read_contents(pairs, told.pair, told.operation, self._rules.seed)
         spans.content[rows], spans.similarity[rows] = contents.content, contents.similarity
-        read_tokens(spans, rows, pairs, told, contents.bytes, self._separate_cache(spans, rows))
-        read_costs(spans, rows, pairs, told)
+        read_numbers(spans, pairs, told, contents.bytes, self._separate_cache(spans, rows))
 
     def _fill_texts(self, spans: AgentSpans, rows: NDArray[np.int64], slices: Slices, buffers: Buffers) -> None:
         hashes = hash_slices(slices, buffers, self._rules.seed)
@@ -191,8 +191,8 @@ def _slices(batch: SpanBatch, spans: AgentSpans, pairs: Pairs, told: Told, trait
     """All names of told rows; operations and channels that only names tell are set in `told`."""
     rows = told.row
     names = naming.Names(
-        batch.name.buffer, batch.name.start[rows], batch.name.length[rows], traits[batch.scope[rows]], spans.kind[rows],
-        spans.parent_key[rows] == 0,
+        read_only(batch.name.buffer), batch.name.start[rows], batch.name.length[rows], traits[batch.scope[rows]],
+        spans.kind[rows], spans.parent_key[rows] == 0,
     )  # fmt: skip
     slices = to_slices(pairs, told.pair)
     naming.name_by_operation(names, told, slices)

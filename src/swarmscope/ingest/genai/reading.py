@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from swarmscope.ingest.genai.attribute import N_FIELDS, UNRANKED, Field
 from swarmscope.ingest.genai.name_table import Rules, place_of, value_key_at
+from swarmscope.ingest.genai.read_only import read_only
 from swarmscope.model.agents import AgentOperation, Dialect, InteractionType
 from swarmscope.model.attributes import AttributeSets, ValueKind
 from swarmscope.model.byte_hash import hash_bytes
@@ -41,9 +42,12 @@ class Pairs(NamedTuple):
     @classmethod
     def of(cls, sets: AttributeSets) -> Pairs:
         """The same columns; no copy."""
-        names, values = sets.names, sets.values
-        return cls(sets.offsets, names.buffer, names.start, names.length, values.text.buffer, values.text.start,
-                   values.text.length, values.kind)  # fmt: skip
+        names, values = sets.names, sets.values.text
+        columns: list[NDArray[Any]] = [
+            sets.offsets, names.buffer, names.start, names.length, values.buffer, values.start, values.length,
+            sets.values.kind,
+        ]  # fmt: skip
+        return cls(*map(read_only, columns))
 
 
 class Told(NamedTuple):

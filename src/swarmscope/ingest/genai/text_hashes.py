@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.ingest.genai.read_only import read_only
 from swarmscope.model.attributes import AttributeSets, ValueKind
 from swarmscope.model.byte_hash import hash_bytes
 from swarmscope.model.labels import Utf8Column
@@ -14,7 +15,7 @@ from swarmscope.model.raw_memory import address_of
 
 def text_hashes(texts: Utf8Column, seed: int) -> NDArray[np.uint64]:
     """The hash [n] of each text, 0 for the empty one."""
-    hashes: NDArray[np.uint64] = _hash_all(texts.buffer, texts.start, texts.length, np.uint64(seed))
+    hashes: NDArray[np.uint64] = _hash_all(read_only(texts.buffer), texts.start, texts.length, np.uint64(seed))
     return hashes
 
 
