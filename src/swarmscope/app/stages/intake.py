@@ -28,7 +28,7 @@ from swarmscope.app.stages.receiving import (
 )
 from swarmscope.app.stages.redaction import open_redactor
 from swarmscope.app.stages.sampling import Sampling
-from swarmscope.app.stages.writing import LogWritePath, SpanWritePath, WritePath
+from swarmscope.app.stages.writing import LogWritePath, SpanTaps, SpanWritePath, WritePath
 from swarmscope.app.workers import WorkerPool
 from swarmscope.ingest.derivation.deriving_spans import DerivingSpanSink
 from swarmscope.instrument import metrics
@@ -103,8 +103,8 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
     redactor = open_redactor(settings)
     path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
     log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
-    derived = (path.entry("derived"), store.index)
-    span_path = SpanWritePath(settings, store.span_sink, redactor, clock, kept.sampling, derived)
+    taps = SpanTaps(path.entry("derived"), store.index)
+    span_path = SpanWritePath(settings, store.span_sink, redactor, clock, kept.sampling, taps)
     otlp = make_otlp(settings, path, store.index, clock, room)
     otlp_logs = make_otlp_logs(settings, log_path, store.log_index, clock, room)
     otlp_traces = make_otlp_traces(settings, span_path.entry("otlp"), room)

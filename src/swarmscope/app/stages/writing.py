@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
+from typing import NamedTuple
 
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.sampling import Sampling
@@ -56,11 +58,30 @@ class WritePath:
         return CountedSink(self._first, protocol)
 
 
+class Watched(NamedTuple):
+    """Sinks around a sink that tell the watch over the fleet what passes."""
+
+    spans: Callable[[SpanSink], SpanSink] = lambda sink: sink
+    lines: Callable[[LogSink], LogSink] = lambda sink: sink
+
+
+_UNWATCHED = Watched()
+
+
 class LogWritePath:
-    """limits → redact → detect levels → commit; the way in for each protocol is counted under its name."""
+    """limits → redact → watch for agents → detect levels → commit.
+
+    The way in for each protocol is counted under its name.
+    """
 
     def __init__(
-        self, settings: Settings, commit: LogSink, counts: StreamCounts, redactor: Redactor | None, clock: Clock
+        self,
+        settings: Settings,
+        commit: LogSink,
+        counts: StreamCounts,
+        redactor: Redactor | None,
+        clock: Clock,
+        watched: Watched = _UNWATCHED,
     ) -> None:
         limits = settings.limits
 
@@ -69,7 +90,7 @@ class LogWritePath:
             own = limits.logs_for_tenant(tenant).model_dump()
             return LogLimits(**own, max_total_streams=limits.logs.max_total_streams)
 
-        levelled: LogSink = LevellingSink(commit)
+        levelled = watched.lines(LevellingSink(commit))
         redacted = levelled if redactor is None else RedactingLogSink(levelled, redactor)
         self._first: LogSink = LimitedLogSink(
             redacted,
@@ -85,8 +106,19 @@ class LogWritePath:
         return CountedLogSink(self._first, protocol)
 
 
+class SpanTaps(NamedTuple):
+    """What is made of spans while they pass."""
+
+    metrics: Sink  # takes what is derived
+    series: SeriesIndex  # knows its series
+    watched: Watched = _UNWATCHED
+
+
 class SpanWritePath:
-    """limits → redact → derive → sample → commit; the way in for each protocol is counted under its name."""
+    """limits → redact → watch for agents → derive → sample → commit.
+
+    The way in for each protocol is counted under its name.
+    """
 
     def __init__(
         self,
@@ -95,9 +127,8 @@ class SpanWritePath:
         redactor: Redactor | None,
         clock: Clock,
         sampling: Sampling | None,
-        derived_metrics: tuple[Sink, SeriesIndex],
+        taps: SpanTaps,
     ) -> None:
-        """`derived_metrics`: where metrics of spans go, and what knows their series."""
         limits = settings.limits
 
         @lru_cache(_REMEMBERED_TENANTS)
@@ -105,8 +136,10 @@ class SpanWritePath:
             return SpanLimits(**limits.traces_for_tenant(tenant).model_dump())
 
         sampled = commit if sampling is None else SamplingSpanSink(commit, sampling.settings, sampling.ledger, clock)
-        self.deriving = DerivingSpanSink(sampled, *derived_metrics, clock, settings.derivation.to_settings())
-        redacted: SpanSink = self.deriving if redactor is None else RedactingSpanSink(self.deriving, redactor)
+        derivation = settings.derivation.to_settings()
+        self.deriving = DerivingSpanSink(sampled, taps.metrics, taps.series, clock, derivation)
+        watched = taps.watched.spans(self.deriving)
+        redacted = watched if redactor is None else RedactingSpanSink(watched, redactor)
         self._first: SpanSink = LimitedSpanSink(
             redacted,
             limits_for,
