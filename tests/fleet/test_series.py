@@ -44,6 +44,16 @@ def test_counters_begin_at_zero_once_and_add_up() -> None:
     assert sorted(publish(sink, [table], 300)) == [("calls_total", "x", 300, 5.0), ("calls_total", "y", 300, 2.0)]
 
 
+def test_a_counter_that_is_corrected_does_not_go_back() -> None:
+    sink, table = RecordingSink(), SeriesTable((CALLS,), 10, SEED)
+    row = np.array([table.row_of(labels(a="x"), 0)])
+    shown = []
+    for now_ms, amount in enumerate((5.0, -2.0, 1.0, 3.0), 1):
+        table.add(0, row, np.array([amount]))
+        shown.append(publish(sink, [table], 10 * now_ms)[-1][3])
+    assert shown == [5, 5, 5, 7]
+
+
 def test_what_is_replaced_ends_and_may_come_again() -> None:
     sink, table = RecordingSink(), SeriesTable((STATE,), 10, SEED)
     table.replace({labels(a="x"): (1.0,), labels(a="y"): (2.0,)}, 0)

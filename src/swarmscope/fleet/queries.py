@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from swarmscope.model.agents import AgentSpans, Vocabulary
+from swarmscope.analysis.agents.conversations import Conversation
+from swarmscope.analysis.agents.graphs import Graph
+from swarmscope.analysis.agents.runs import Run
+from swarmscope.model.agents import Vocabulary
 from swarmscope.model.fleet import AgentRecord, AgentState, ConversationSummary, Edges, Finding, Usage
 
 
@@ -41,15 +41,6 @@ class FleetUsage:
     """Usage of a range, as `FleetEdges`."""
 
     usage: Usage
-    vocabulary: Vocabulary
-
-
-@dataclass(frozen=True, slots=True)
-class SettledSpans:
-    """Spans of agents whose agents are settled, in order of their start; what is not yet stored included."""
-
-    spans: AgentSpans
-    caller: NDArray[np.uint32]  # [n] the agent that the span's agent works for here, NO_TEXT for none
     vocabulary: Vocabulary
 
 
@@ -91,8 +82,12 @@ class FleetView(Protocol):
         """One agent; None where nothing is known of it."""
         ...
 
+    def graph(self, tenant: str, start_ns: int, end_ns: int) -> Graph:
+        """Agents and their interactions in the range, with what they did themselves."""
+        ...
+
     def edges(self, tenant: str, start_ns: int, end_ns: int, *, by_minute: bool = False) -> FleetEdges:
-        """The interactions of the range: what `analysis.agents.graphs` makes a graph of."""
+        """The interactions of the range, for what a graph does not tell: versions, minutes."""
         ...
 
     def usage(
@@ -107,12 +102,12 @@ class FleetView(Protocol):
         """Conversations that have spans in the range, the newest first."""
         ...
 
-    def conversation_spans(self, tenant: str, conversation: str) -> SettledSpans:
-        """All spans of one conversation, across traces; none where it is not known."""
+    def conversation(self, tenant: str, conversation: str) -> Conversation | None:
+        """One conversation, across its traces; None where it is not known."""
         ...
 
-    def run_spans(self, tenant: str, trace_id: bytes) -> SettledSpans:
-        """All spans of one trace, plain ones too; none where it is not known."""
+    def run(self, tenant: str, trace_id: bytes) -> Run | None:
+        """One trace as a run of agents, out of all of its spans; None where it is not known."""
         ...
 
     def findings(self, tenant: str, start_ns: int, end_ns: int) -> list[Finding]:

@@ -58,6 +58,8 @@ class SeriesTable:
         self._rows: InternedRows[Labels] = InternedRows(max_rows, OVERFLOW_LABELS)
         n = len(families)
         self.value = np.zeros((0, n))  # [n_rows, n_families]
+        # [n_rows, n_families] what was shown last: a total that is corrected waits until it is that large again
+        self.shown = np.zeros((0, n))
         self.has = np.zeros((0, n), np.bool_)  # [n_rows, n_families] there is something to tell
         self.told = np.zeros((0, n), np.bool_)  # [n_rows, n_families] has samples in the store
         self.key = np.zeros((0, n), np.uint64)  # [n_rows, n_families] 0 for a free row
@@ -117,14 +119,14 @@ class SeriesTable:
     def _reserve(self, n_rows: int) -> None:
         more = max(n_rows, 16, 2 * len(self.key)) - len(self.key) if n_rows > len(self.key) else 0
         if more:
-            for name in ("value", "has", "told", "key", "touched_ms", "retired"):
+            for name in ("value", "shown", "has", "told", "key", "touched_ms", "retired"):
                 column = getattr(self, name)
                 setattr(self, name, np.concatenate([column, np.zeros((more, *column.shape[1:]), column.dtype)]))
 
     def forget_retired(self, rows: NDArray[np.int64]) -> None:
         """Free rows whose end was written."""
         self._rows.forget(rows[rows != OVERFLOW_ROW])
-        for column in (self.value, self.has, self.told, self.key, self.touched_ms, self.retired):
+        for column in (self.value, self.shown, self.has, self.told, self.key, self.touched_ms, self.retired):
             column[rows] = 0
 
 
@@ -152,11 +154,13 @@ class Publication:
     def _to_batch(self, keys: NDArray[np.uint64], refs: NDArray[np.int64], tenant: str, moment: Moment) -> MetricBatch:
         values, begins = [np.zeros(0)], [np.zeros(0, np.bool_)]
         for table, rows, families in self._parts:
+            is_counter = np.array([family.is_counter for family in table.families])[families]
             value = table.value[rows, families]
+            value = np.where(is_counter, np.maximum(value, table.shown[rows, families]), value)
+            table.shown[rows, families] = value
+            begins.append(is_counter & ~table.told[rows, families] & (value > 0))
             value[table.retired[rows]] = STALE_NAN
             values.append(value)
-            counts = np.array([family.is_counter for family in table.families])
-            begins.append(counts[families] & ~table.told[rows, families] & (value > 0))
         value, zero = np.concatenate(values), np.flatnonzero(np.concatenate(begins))
         n = len(value)
         return MetricBatch(

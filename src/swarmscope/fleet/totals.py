@@ -28,6 +28,7 @@ _MODEL_MEASURES = (
 )  # fmt: skip
 _TOKENS = (Family("agi_agent_tokens_total", "counter", "Tokens that models took in and gave out."),)
 _TOKEN_TYPES = (("input", UsageMeasure.INPUT_TOKENS), ("output", UsageMeasure.OUTPUT_TOKENS))
+_MODEL_USE = [*_MODEL_MEASURES, *(measure for _, measure in _TOKEN_TYPES)]
 _INTERACTIONS = (Family("agi_agent_interactions", "counter", "How often one agent turned to another."),)
 
 
@@ -47,7 +48,7 @@ class FleetTotals:
         return self.activity, self.tokens, self.models, self.interactions
 
     def add_usage(self, usage: Usage, now_ms: int) -> None:
-        """Count what was used."""
+        """Count what was used; amounts may be negative, where something turned out to be counted already."""
         if not len(usage):
             return
         text, measures = self._vocabulary.text, usage.measures
@@ -56,15 +57,15 @@ class FleetTotals:
         rows = self.activity.rows_of(keys, lambda at: labels(agent_name=text(int(usage.agent[at]))), now_ms)
         self.activity.add(0, rows, measures[:, UsageMeasure.SPANS])
         self.activity.add(1, rows, measures[:, UsageMeasure.ERRORS])
-        at_model = np.flatnonzero(measures[:, UsageMeasure.INFERENCES] > 0)
+        at_model = np.flatnonzero((measures[:, _MODEL_USE] != 0).any(axis=1))
         agent, model, measures = usage.agent[at_model], usage.model[at_model], measures[at_model]
         keys = _keys(agent, model, nothing[at_model], 1)
         rows = self.models.rows_of(keys, self._of_model(agent, model), now_ms)
         for family, measure in enumerate(_MODEL_MEASURES):
-            said = np.flatnonzero(measures[:, measure] > 0)
+            said = np.flatnonzero(measures[:, measure] != 0)
             self.models.add(family, rows[said], measures[said, measure])
         for number, (token_type, measure) in enumerate(_TOKEN_TYPES):
-            said = np.flatnonzero(measures[:, measure] > 0)
+            said = np.flatnonzero(measures[:, measure] != 0)
             keys = _keys(agent[said], model[said], nothing[at_model][said], 2 + number)
             of_type = self._of_model(agent[said], model[said], token_type=token_type)
             rows = self.tokens.rows_of(keys, of_type, now_ms)
