@@ -76,13 +76,16 @@ def _install(telemetry: Telemetry) -> None:
     else:
         _logger.warning("configured again, differently: OpenTelemetry's global providers stay the first ones")
     _configured.append(telemetry)
-    for handler in _handlers:
-        logging.getLogger().removeHandler(handler)
-    _handlers.clear()
+    _remove_handlers()
     if telemetry.settings.log_level is not None:
         handler = OtlpLogHandler(telemetry.logger_provider, telemetry.settings.log_level)
-        logging.getLogger().addHandler(handler)
+        handler.install()
         _handlers.append(handler)
+
+
+def _remove_handlers() -> None:
+    while _handlers:
+        _handlers.pop().remove()
 
 
 def current() -> Telemetry | None:
@@ -127,9 +130,7 @@ def shutdown(timeout_s: float | None = None) -> None:
             return
         longest_s = max(telemetry.settings.shutdown_timeout_s for telemetry in running)
         deadline_s = time.monotonic() + (longest_s if timeout_s is None else timeout_s)
-        for handler in _handlers:
-            logging.getLogger().removeHandler(handler)
-        _handlers.clear()
+        _remove_handlers()
         for telemetry in running:
             telemetry.begin_shutdown(deadline_s)
         for telemetry in running:

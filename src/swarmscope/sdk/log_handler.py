@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import logging.config
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 from opentelemetry._logs import LoggerProvider, SeverityNumber
 
@@ -17,15 +21,64 @@ _SEVERITIES = (
     (logging.INFO, SeverityNumber.INFO),
     (logging.DEBUG, SeverityNumber.DEBUG),
 )
+_SETTING_UP = ((logging, "basicConfig"), (logging.config, "dictConfig"), (logging.config, "fileConfig"))
 
 
 class OtlpLogHandler(logging.Handler):
-    """Hands records to a logger provider, with the trace context of where they were made."""
+    """Hands records to a logger provider, with the trace context of where they were made.
+
+    Installed at the root, it changes nothing else: what Python writes to standard error as long as nobody has set up
+    logging is still written, and who sets logging up later finds it as if this were not there.
+    """
 
     def __init__(self, provider: LoggerProvider, level: int) -> None:
         super().__init__(level)
         self._provider = provider
         self.addFilter(_is_of_the_program)
+
+    def install(self) -> None:
+        """Take the records of the whole program."""
+        logging.getLogger().addHandler(self)
+        self._originals = [(module, name, getattr(module, name)) for module, name in _SETTING_UP]
+        for module, name, original in self._originals:
+            setattr(module, name, self._stepping_aside(original))
+
+    def remove(self) -> None:
+        """Take none any more."""
+        logging.getLogger().removeHandler(self)
+        for module, name, original in self._originals:
+            setattr(module, name, original)
+
+    def _stepping_aside(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """`basicConfig` does nothing when the root has a handler, and the others remove all that it has."""
+
+        @functools.wraps(original)
+        def set_up(*args: Any, **kwargs: Any) -> Any:
+            root = logging.getLogger()
+            was_installed = self in root.handlers
+            root.removeHandler(self)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                if was_installed:
+                    root.addHandler(self)
+
+        return set_up
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As any handler; and what would have gone to standard error without this one goes there."""
+        last_resort = logging.lastResort
+        if last_resort is not None and record.levelno >= last_resort.level and self._is_alone(record.name):
+            last_resort.handle(record)
+        return bool(super().handle(record))
+
+    def _is_alone(self, logger_name: str) -> bool:
+        logger: logging.Logger | None = logging.getLogger(logger_name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return False
+            logger = logger.parent if logger.propagate else None
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never raises: a record that cannot be formatted is reported as `logging` does."""
