@@ -43,6 +43,8 @@ _COLUMNS = {
     Field.TOOL: "tool", Field.WORKFLOW: "workflow", Field.ERROR_TYPE: "error_type",
     Field.FINISH_REASON: "finish_reason",
 }  # fmt: skip
+# Providers whose own counts of input leave out what came from or went to a cache.
+_SEPARATE_CACHE = ("anthropic", "aws.bedrock")
 _OF_RESOURCES = {
     "service": ("service.name",),
     "agent": ("gen_ai.agent.name",),
@@ -83,6 +85,7 @@ class SpanNormaliser:
             "error_type": ColumnTexts(vocabulary, _SOME),
             "finish_reason": ColumnTexts(vocabulary, _FEW, canonical_finish_reason),
         }
+        self._separate = np.array([vocabulary.code_of(name) for name in _SEPARATE_CACHE], np.uint32)
         self._frameworks: dict[str, tuple[int, Trait]] = {}
 
     def normalise(self, batch: SpanBatch) -> AgentSpans:
@@ -161,8 +164,7 @@ class SpanNormaliser:
 
     def _separate_cache(self, spans: AgentSpans, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Of which rows [n] the input does not include what came from or went to a cache."""
-        own = np.array([self.vocabulary.code_of(name) for name in ("anthropic", "aws.bedrock")], np.uint32)
-        separate: NDArray[np.bool_] = np.isin(spans.provider[rows], own)
+        separate: NDArray[np.bool_] = np.isin(spans.provider[rows], self._separate)
         return separate
 
     def _fill_from_resources(self, batch: SpanBatch, spans: AgentSpans) -> None:
@@ -197,8 +199,8 @@ def _slices(batch: SpanBatch, spans: AgentSpans, pairs: Pairs, told: Told, trait
     slices = to_slices(pairs, told.pair)
     naming.name_by_operation(names, told, slices)
     naming.name_entities(pairs, names, told, slices)
-    naming.name_crews(names, told, slices)
     naming.name_nodes(pairs, names, told, slices)
+    naming.name_crews(names, told, slices)
     naming.name_peers(pairs, names, told, slices)
     naming.name_the_rest(names, told, slices)
     naming.name_sides(pairs.buffer, names, told, slices)

@@ -19,7 +19,7 @@ CONVENTION = Convention(
         }),
         *named(Field.PAYLOAD_BYTES, "payload.size"),
         *named(Field.SUCCESS, "response.success"),
-        *named(Field.TEAM, "agent.team"),
+        *named(Field.TEAM, "agent.team", votes=False),
         *named(Field.AGENT_VERSION, "agent.version", rank=5, votes=False),
     ),
 )  # fmt: skip

@@ -35,9 +35,9 @@ CONVENTION = Convention(
         *named(Field.OUTPUT, "final_result", rank=6),
         *named(Field.INPUT, "pydantic_ai.all_messages", "all_messages_events", rank=6),
         *named(Field.CACHED_TOKENS, "gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens",
-               rank=8),
-        *named(Field.CACHE_WRITE_TOKENS, "gen_ai.usage.details.cache_write_tokens", rank=8),
-        *named(Field.REASONING_TOKENS, "gen_ai.usage.details.reasoning_tokens", rank=8),
+               rank=8, votes=False),
+        *named(Field.CACHE_WRITE_TOKENS, "gen_ai.usage.details.cache_write_tokens", rank=8, votes=False),
+        *named(Field.REASONING_TOKENS, "gen_ai.usage.details.reasoning_tokens", rank=8, votes=False),
         *named(Field.COST, "operation.cost", rank=1),
         # Vercel's AI SDK
         Attribute("ai.operationId", Field.NOTHING, says_rank=18, values=_VERCEL),
