@@ -124,6 +124,21 @@ def test_open_spans_are_announced_again_and_again(announced, make_tracer):
     assert len(processor.announcer) == 0
 
 
+def test_announcement_tells_whose_process_it_is_where_the_span_does_not(announced, make_tracer):
+    processor, records = announced
+    resource = {"gen_ai.agent.name": "a", "agent.team": "t", "service.name": "s"}
+    tracer = make_tracer(processor, **resource)
+    spans = [tracer.start_span("x"), tracer.start_span("y", attributes={"gen_ai.agent.name": "b"})]
+    processor.announcer.announce_due(time.monotonic_ns() + 10**9)
+    by_name = {record.attributes["span.name"]: dict(record.attributes) for record in records()}
+    assert by_name["x"].items() >= {"gen_ai.agent.name": "a", "agent.team": "t"}.items()
+    assert by_name["y"]["gen_ai.agent.name"] == "b"
+    assert "agent.team" not in by_name["y"]
+    assert "service.name" not in by_name["x"]
+    for span in spans:
+        span.end()
+
+
 def test_number_of_watched_spans_is_bounded(announced, make_tracer):
     processor, _ = announced
     spans = [make_tracer(processor).start_span(str(i)) for i in range(5)]

@@ -16,6 +16,7 @@ from opentelemetry.util.types import AttributeValue
 from swarmscope.sdk.forking import call_after_fork
 
 OPEN_SPAN_EVENT = "agent.span.open"
+_OF_THE_RESOURCE = ("gen_ai.agent.name", "gen_ai.agent.version", "agent.team")
 _NS = 1_000_000_000
 _logger = logging.getLogger("swarmscope.sdk")
 
@@ -110,6 +111,10 @@ class OpenSpanAnnouncer:
 
     def _announce(self, span: Span) -> None:
         attributes: dict[str, AttributeValue] = dict(span.attributes or {})
+        if "gen_ai.agent.name" not in attributes:
+            # A receiver of the record alone does not see whose process this is.
+            told = span.resource.attributes
+            attributes |= {name: told[name] for name in _OF_THE_RESOURCE if told.get(name)}
         parent_id = span.parent.span_id if span.parent is not None else INVALID_SPAN_ID
         attributes["span.parent_id"] = format_span_id(parent_id) if parent_id != INVALID_SPAN_ID else ""
         attributes["span.name"] = span.name
