@@ -25,7 +25,9 @@ def test_configured_process_sends_everything_at_its_end(receiver):
         from opentelemetry import metrics, trace
         from swarmscope import sdk
 
+        collector = sdk.IntelligenceMetricsCollector()
         first = sdk.configure(sys.argv[1], agent="a", batch_delay_s=60)
+        collector.record_coordination(0.5, agent_group="g", task_type="t")
         assert sdk.configure(sys.argv[1], agent="a", batch_delay_s=60) is first
         assert sdk.current() is first
         with sdk.agent("a"):
@@ -58,6 +60,8 @@ def test_configured_process_sends_everything_at_its_end(receiver):
     assert broke.severity_text == "ERROR"
     assert broke.trace_id
     assert attributes_of(broke)["order"] == 7
+    summary = receiver.metrics()["agi_agent_coordination_score"].summary
+    assert summary.data_points[0].quantile_values[0].value == 0.5, "of a collector that was there before"
     assert receiver.metrics()["calls"].sum.data_points[0].as_int == 2
 
 

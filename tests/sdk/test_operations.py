@@ -1,6 +1,7 @@
 """Decorators on functions of every form, and the same things as context managers."""
 
 import asyncio
+import gc
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -298,6 +299,53 @@ def test_methods_and_callable_objects(spans):
     assert Worker().work(3) == 3
     assert sdk.tool(Worker())(3) == -3
     assert [span.name for span in spans()] == ["invoke_agent work", "execute_tool Worker"]
+
+
+def test_static_and_class_methods(spans):
+    class Worker:
+        @sdk.agent
+        @staticmethod
+        def static(x):
+            return x
+
+        @sdk.tool("made")
+        @classmethod
+        def make(cls, x):
+            return cls, x
+
+    assert (Worker.static(1), Worker().static(2)) == (1, 2)
+    assert Worker().make(3) == (Worker, 3)
+    assert [span.name for span in spans()] == ["invoke_agent static"] * 2 + ["execute_tool made"]
+
+
+def test_classes_are_refused():
+    with pytest.raises(TypeError, match="Worker is a class; its methods can be decorated"):
+
+        @sdk.agent
+        class Worker: ...
+
+
+def test_async_generator_that_nobody_closes_ends_its_spans(spans):
+    @sdk.agent
+    async def stream():
+        with sdk.tool("step"):
+            yield 1
+            yield 2
+
+    async def main():
+        async for _ in stream():
+            break
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    gc.collect()
+    assert sorted(span.name for span in spans()) == ["execute_tool step", "invoke_agent stream"]
+
+
+def test_without_a_name(spans):
+    with sdk.agent():
+        pass
+    assert (spans()[0].name, dict(spans()[0].attributes)) == ("invoke_agent", {"gen_ai.operation.name": "invoke_agent"})
 
 
 def test_handoff(spans):

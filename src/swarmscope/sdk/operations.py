@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from opentelemetry.trace import Span, SpanKind
 from opentelemetry.util.types import AttributeValue
@@ -29,7 +29,7 @@ _entered: ContextVar[tuple[tuple[Operation, Scope], ...]] = ContextVar("swarmsco
 class Operation:
     """Something that agents do: a decorator for functions of every form, or a context manager (`async` too).
 
-    It has no state of its own: one may be used many times, at once and recursively.
+    One may be used many times, at once and recursively.
     """
 
     def __init__(
@@ -37,11 +37,14 @@ class Operation:
     ) -> None:
         self._verb, self._name, self._name_key, self._kind = verb, name, name_key, kind
         self._attributes = {key: value for key, value in attributes.items() if value is not None and value != ""}
+        self._open: list[Scope] = []
 
     def plan(self, name: str = "", documentation: str | None = None) -> SpanPlan:
         """The span; `name` and `documentation` are used where none were given."""
         name = self._name or name
-        attributes: dict[str, AttributeValue] = {"gen_ai.operation.name": self._verb, self._name_key: name}
+        attributes: dict[str, AttributeValue] = {"gen_ai.operation.name": self._verb}
+        if name:
+            attributes[self._name_key] = name
         description_key = self._name_key.replace(".name", ".description")
         if documentation and self._verb in ("invoke_agent", "execute_tool"):
             attributes[description_key] = documentation.strip().split("\n")[0]
@@ -49,7 +52,14 @@ class Operation:
         return SpanPlan(f"{self._verb} {name}" if name else self._verb, attributes, self._kind)
 
     def __call__(self, function: Function) -> Function:
-        """Put the operation around every call of `function`, whose name is the operation's unless it has one."""
+        """Put the operation around every call of `function`, whose name is the operation's unless it has one.
+
+        Raises TypeError for a class: decorate its methods.
+        """
+        if isinstance(function, type):
+            raise TypeError(f"{function.__name__} is a class; its methods can be decorated")
+        if isinstance(function, staticmethod | classmethod):
+            return cast(Function, type(function)(self(function.__func__)))
         name = getattr(function, "__name__", type(function).__name__)
         plan = self.plan(name, getattr(function, "__doc__", None))
         is_tool = self._verb == "execute_tool"
@@ -68,16 +78,22 @@ class Operation:
 
     def __enter__(self) -> Span:
         scope = Scope(self.plan())
+        self._open.append(scope)
         _entered.set((*_entered.get(), (self, scope)))
         return scope.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         scopes = _entered.get()
         last = max((at for at, (owner, _) in enumerate(scopes) if owner is self), default=None)
-        if last is None:  # left in another context than it was entered in
+        if last is not None:
+            _entered.set(scopes[:last] + scopes[last + 1 :])
+            scope = scopes[last][1]
+        elif self._open:  # left in another context than it was entered in: an async generator that nobody closed
+            scope = self._open[-1]
+        else:
             return
-        _entered.set(scopes[:last] + scopes[last + 1 :])
-        scopes[last][1].__exit__(kind, error, traceback)
+        self._open.remove(scope)
+        scope.__exit__(kind, error, traceback)
 
     async def __aenter__(self) -> Span:
         return self.__enter__()

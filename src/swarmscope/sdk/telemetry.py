@@ -38,6 +38,8 @@ from swarmscope.sdk.settings import SdkSettings
 
 SCOPE = "swarmscope.sdk"
 _logger = logging.getLogger(SCOPE)
+# What is changed in the metrics of every telemetry of this process, after its own `metric_edits`.
+edits_of_all: list[Callable[[Request], None]] = []
 used_here: ContextVar[Telemetry | None] = ContextVar("swarmscope_sdk_telemetry", default=None)
 
 
@@ -94,7 +96,9 @@ class Telemetry:
         return provider
 
     def _make_meter_provider(self, resource: Resource) -> MeterProvider:
-        exporter = SendingMetricExporter(self._senders[Signal.METRICS], self.counters, self.metric_edits)
+        exporter = SendingMetricExporter(
+            self._senders[Signal.METRICS], self.counters, (self.metric_edits, edits_of_all)
+        )
         reader = PeriodicExportingMetricReader(exporter, self.settings.metric_interval_s * 1000)
         provider = MeterProvider([reader], resource, shutdown_on_exit=False)
         meter = provider.get_meter(SCOPE)

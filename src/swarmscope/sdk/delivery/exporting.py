@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from opentelemetry.context import Context
@@ -114,11 +115,11 @@ class QueueingLogProcessor(LogRecordProcessor):
 class SendingMetricExporter(MetricExporter):
     """Sends what a reader has collected; totals are cumulative, so what is lost is resolution.
 
-    `edit` may change the encoded request before it leaves.
+    Each of the lists `edits` may grow; what is in them changes the encoded request before it leaves.
     """
 
     def __init__(
-        self, sender: RetryingSender, counters: DeliveryCounters, edits: Sequence[Callable[[Request], None]]
+        self, sender: RetryingSender, counters: DeliveryCounters, edits: Sequence[list[Callable[[Request], None]]]
     ) -> None:
         super().__init__()
         self._sender, self._counters, self._edits = sender, counters, edits
@@ -135,7 +136,7 @@ class SendingMetricExporter(MetricExporter):
             return MetricExportResult.SUCCESS
         try:
             request = encode_metrics(metrics_data)
-            for edit in self._edits:
+            for edit in chain.from_iterable(self._edits):
                 edit(request)
             delivery = self._sender.send(request.SerializeToString(), n_points)
         except Exception:

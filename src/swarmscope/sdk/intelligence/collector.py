@@ -26,7 +26,7 @@ from swarmscope.sdk.intelligence.families import (
 from swarmscope.sdk.intelligence.process_resources import ProcessorUse, resident_bytes
 from swarmscope.sdk.intelligence.sources import Source, to_source
 from swarmscope.sdk.intelligence.summaries import summary_edit
-from swarmscope.sdk.telemetry import Telemetry
+from swarmscope.sdk.telemetry import Telemetry, edits_of_all
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -71,6 +71,8 @@ class IntelligenceMetricsCollector:
         self._make_instruments(current_meter(telemetry.meter_provider if telemetry is not None else meter_provider))
         if telemetry is not None:
             telemetry.metric_edits.append(summary_edit(self._coordination))
+        elif meter_provider is None:  # OpenTelemetry's global one: whatever will be configured later
+            edits_of_all.append(summary_edit(self._coordination))
 
     def _make_prometheus_families(self, expires_s: float) -> None:
         self._phi = GaugeFamily(
