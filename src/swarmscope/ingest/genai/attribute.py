@@ -33,6 +33,8 @@ class Field(IntEnum):
     NODE = auto()  # of a graph
     METADATA = auto()  # JSON that may name such a node
     DESTINATION = auto()  # of a message
+    SENDER = auto()  # of a message between agents of a runtime
+    RECIPIENT = auto()
     ARGUMENTS = auto()  # of a tool call
     INPUT = auto()
     OUTPUT = auto()

@@ -24,9 +24,9 @@ from swarmscope.model.spans import SpanKind
 _AGENT, _TOOL, _WORKFLOW = int(Field.AGENT), int(Field.TOOL), int(Field.WORKFLOW)
 _SOURCE, _TARGET, _MODEL = int(Field.SOURCE), int(Field.TARGET), int(Field.MODEL)
 _CONVERSATION = int(Field.CONVERSATION)
-_ENTITY, _NODE, _METADATA, _DESTINATION = (
-    int(Field.ENTITY), int(Field.NODE), int(Field.METADATA), int(Field.DESTINATION),
-)  # fmt: skip
+_ENTITY, _NODE, _METADATA = int(Field.ENTITY), int(Field.NODE), int(Field.METADATA)
+_DESTINATION, _SENDER, _RECIPIENT = int(Field.DESTINATION), int(Field.SENDER), int(Field.RECIPIENT)
+_INPUT = int(Field.INPUT)
 _INPUT_TOKENS, _OUTPUT_TOKENS = int(Field.INPUT_TOKENS), int(Field.OUTPUT_TOKENS)
 _GRAPH, _CREW, _AGENTS_SDK = int(Trait.GRAPH), int(Trait.CREW), int(Trait.AGENTS_SDK)
 _HANDOFF_TOOLS, _RUNTIME = int(Trait.HANDOFF_TOOLS), int(Trait.RUNTIME)
@@ -77,9 +77,9 @@ class Names(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def name_by_operation(names: Names, told: Told, slices: Slices) -> None:
+def name_by_operation(pairs: Pairs, names: Names, told: Told, slices: Slices) -> None:
     """Names of spans that begin with their operation, as OpenTelemetry's do, and those of OpenAI's handoffs."""
-    base = address_of(names.buffer)
+    base, values = address_of(names.buffer), address_of(pairs.buffer)
     for at in range(len(told.row)):
         start, length, operation = names.start[at], names.length[at], told.operation[at]
         if operation in (_INVOKE, _CREATE):
@@ -91,6 +91,17 @@ def name_by_operation(names: Names, told: Told, slices: Slices) -> None:
             _fill_behind(slices, _TOOL, at, base, start, length, _EXECUTE_TOOL)
             if told.dialect[at] == _OPENINFERENCE and begins_with(base, start, length, _HANDOFF_TO):
                 _fill_behind(slices, _TARGET, at, base, start, length, _HANDOFF_TO)
+                giver = told.pair[_INPUT, at]
+                if giver != NO_PAIR and slices.origin[_SOURCE, at] == NOWHERE:
+                    put(
+                        slices,
+                        _SOURCE,
+                        at,
+                        IN_VALUES,
+                        values,
+                        pairs.start[giver],
+                        pairs.start[giver] + pairs.length[giver],
+                    )
                 told.operation[at], told.channel[at] = _HANDOFF, _BY_HANDOFF
 
 
@@ -223,24 +234,38 @@ def _is_generic(base: Int, start: Int, length: Int) -> bool:
 
 @njit(nogil=True, cache=True)
 def name_peers(pairs: Pairs, names: Names, told: Told, slices: Slices) -> None:
-    """Whom a message of a runtime goes to: `writer_ID.(key)-A` is `writer`, and the receiver's span its work."""
+    """Who gets a message of a runtime, and from whom; the span in which it is handled is the receiver's work.
+
+    Spans in which messages are made, sent and acknowledged say no more of that, and would count them again.
+    """
     base = address_of(pairs.buffer)
     for at in range(len(told.row)):
-        pair = told.pair[_DESTINATION, at]
-        if pair == NO_PAIR or not names.traits[at] & _RUNTIME:
+        if not names.traits[at] & _RUNTIME or names.kind[at] != _CONSUMER:
             continue
-        start, length = pairs.start[pair], pairs.length[pair]
-        if not ends_with(base, start, length, _TO_AGENT):
+        recipient, sender, destination = (
+            told.pair[_RECIPIENT, at], told.pair[_SENDER, at], told.pair[_DESTINATION, at],
+        )  # fmt: skip
+        if recipient != NO_PAIR:
+            _put_peer(slices, _AGENT, at, base, pairs.start[recipient], pairs.length[recipient])
+        elif destination != NO_PAIR:
+            start, length = pairs.start[destination], pairs.length[destination]
+            key = find_bytes(base, np.int64(start), np.int64(start + length), address_of(_KEY), len(_KEY))
+            if key >= 0 and ends_with(base, start, length, _TO_AGENT):
+                _put_peer(slices, _AGENT, at, base, start, key - start)
+        if slices.origin[_AGENT, at] == NOWHERE:
             continue
-        end = find_bytes(base, np.int64(start), np.int64(start + length), address_of(_KEY), len(_KEY))
-        if end < 0:
-            continue
-        end -= _id_bytes(base, start, end - start)
-        field = _AGENT if names.kind[at] == _CONSUMER else _TARGET
-        if slices.origin[field, at] == NOWHERE:
-            put(slices, field, at, IN_VALUES, base, start, end)
+        if sender != NO_PAIR:
+            _put_peer(slices, _SOURCE, at, base, pairs.start[sender], pairs.length[sender])
+            _copy(slices, _AGENT, _TARGET, at)
         if told.operation[at] == _NONE:
             told.operation[at] = _TELL
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _put_peer(slices: Slices, field: Int, at: Int, base: Int, start: Int, length: Int) -> None:
+    """Types of agents have the id of their team behind their names."""
+    if slices.origin[field, at] == NOWHERE:
+        put(slices, field, at, IN_VALUES, base, start, start + length - _id_bytes(base, start, length))
 
 
 @njit(nogil=True, cache=True)

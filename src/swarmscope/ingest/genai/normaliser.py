@@ -197,7 +197,7 @@ def _slices(batch: SpanBatch, spans: AgentSpans, pairs: Pairs, told: Told, trait
         spans.kind[rows], spans.parent_key[rows] == 0,
     )  # fmt: skip
     slices = to_slices(pairs, told.pair)
-    naming.name_by_operation(names, told, slices)
+    naming.name_by_operation(pairs, names, told, slices)
     naming.name_entities(pairs, names, told, slices)
     naming.name_nodes(pairs, names, told, slices)
     naming.name_crews(names, told, slices)

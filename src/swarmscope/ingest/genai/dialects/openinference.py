@@ -51,7 +51,6 @@ CONVENTION = Convention(
         *named(Field.COST, "llm.cost.total", rank=2),
         *named(Field.INPUT_COST, "llm.cost.prompt"),
         *named(Field.OUTPUT_COST, "llm.cost.completion"),
-        *named(Field.ARGUMENTS, "tool.parameters", rank=20),
         *named(Field.INPUT, "input.value", rank=10),
         *named(Field.OUTPUT, _FIRST_ANSWER + "content",
                _FIRST_ANSWER + "tool_calls.0.tool_call.function.arguments", rank=2),

@@ -39,6 +39,10 @@ CONVENTION = Convention(
         *named(Field.CACHE_WRITE_TOKENS, "gen_ai.usage.details.cache_write_tokens", rank=8, votes=False),
         *named(Field.REASONING_TOKENS, "gen_ai.usage.details.reasoning_tokens", rank=8, votes=False),
         *named(Field.COST, "operation.cost", rank=1),
+        *named(Field.INPUT_TOKENS, "gen_ai.aggregated_usage.input_tokens", rank=18, votes=False),
+        *named(Field.OUTPUT_TOKENS, "gen_ai.aggregated_usage.output_tokens", rank=18, votes=False),
+        *named(Field.CACHED_TOKENS, "gen_ai.aggregated_usage.cache_read.input_tokens", rank=18, votes=False),
+        *named(Field.CACHE_WRITE_TOKENS, "gen_ai.aggregated_usage.cache_creation.input_tokens", rank=18, votes=False),
         # Vercel's AI SDK
         Attribute("ai.operationId", Field.NOTHING, says_rank=18, values=_VERCEL),
         *named(Field.TOOL, "ai.toolCall.name", rank=6),
