@@ -323,6 +323,29 @@ def test_nodes_of_graphs(kind, metadata, agent):
     assert row(attributes, scope="openinference.instrumentation.langchain").get("agent") == agent
 
 
+MADE = '"ls_integration": "langchain_create_agent", "lc_agent_name": "planner"'
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "agent"),
+    [
+        ("planner", "{%s}", "planner"),
+        ("researcher", '{%s, "langgraph_node": "tools"}', "researcher"),
+        ("model", '{%s, "langgraph_node": "model"}', None),
+        ("tools", '{%s, "langgraph_node": "tools"}', None),
+        ("route", '{%s, "langgraph_node": "route"}', None),
+        ("RunnableSequence", '{%s, "langgraph_node": "tools"}', None),
+        ("StrOutputParser", '{%s, "langgraph_node": "tools"}', None),
+        ("pipeline", '{"ls_integration": "langgraph"}', None),
+    ],
+)
+def test_runs_of_agents_that_langchain_made(name, metadata, agent):
+    attributes = {"openinference.span.kind": "CHAIN", "metadata": metadata.replace("%s", MADE)}
+    told = row(attributes, name, scope="openinference.instrumentation.langchain")
+    assert told.get("agent") == agent
+    assert told["operation"] == (AgentOperation.INVOKE_AGENT if agent else AgentOperation.CHAIN)
+
+
 def test_the_thread_of_a_graph_is_its_conversation():
     attributes = {"openinference.span.kind": "CHAIN", "metadata": '{"thread_id": "t-1", "langgraph_step": 3}'}
     assert row(attributes)["conversation"] == "t-1"

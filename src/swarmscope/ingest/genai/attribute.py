@@ -37,7 +37,8 @@ class Field(IntEnum):
     RECIPIENT = auto()
     ARGUMENTS = auto()  # of a tool call
     INPUT = auto()
-    OUTPUT = auto()
+    OUTPUT = auto()  # messages of a model
+    RESULT = auto()  # of any step; of a model's call it is the whole answer of the API, with ids, or next to nothing
     # Numbers.
     INPUT_TOKENS = auto()
     OUTPUT_TOKENS = auto()

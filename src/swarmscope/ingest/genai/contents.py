@@ -25,7 +25,8 @@ _MAX_BYTES = 512
 _PLANES = 10
 _STRING = int(ValueKind.STRING)
 _NOT_SAID = NOT_SAID
-_ARGUMENTS, _INPUT, _OUTPUT = int(Field.ARGUMENTS), int(Field.INPUT), int(Field.OUTPUT)
+_ARGUMENTS, _INPUT = int(Field.ARGUMENTS), int(Field.INPUT)
+_OUTPUT, _RESULT = int(Field.OUTPUT), int(Field.RESULT)
 _TOOL, _HANDOFF = int(AgentOperation.EXECUTE_TOOL), int(AgentOperation.HANDOFF)
 _IS_INFERENCE = np.array([operation in INFERENCE_OPERATIONS for operation in AgentOperation], np.bool_)
 _IN_WORDS = np.array([byte >= 0x80 or chr(byte).isalnum() or byte == ord("_") for byte in range(256)], np.bool_)
@@ -58,6 +59,8 @@ def read_contents(pairs: Pairs, chosen: NDArray[np.int64], operation: NDArray[np
         pair = given
         if (_IS_INFERENCE[operation[at]] or given == NO_PAIR) and chosen[_OUTPUT, at] != NO_PAIR:
             pair = chosen[_OUTPUT, at]
+        elif given == NO_PAIR and not _IS_INFERENCE[operation[at]]:
+            pair = chosen[_RESULT, at]
         if pair == NO_PAIR or pairs.kind[pair] != _STRING:
             continue
         start, length = pairs.start[pair], pairs.length[pair]

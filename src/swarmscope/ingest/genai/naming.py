@@ -54,6 +54,8 @@ _EXECUTE_CORE, _KICKOFF = _word("._execute_core"), _word(".kickoff")
 _AGENT_SUFFIX, _TOOL_SUFFIX, _WORKFLOW_SUFFIX = _word(".agent"), _word(".tool"), _word(".workflow")
 _TO_AGENT, _KEY = _word(")-A"), _word(".(")
 _THREAD = _word('"thread_id"')
+_MAKER, _CREATE_BY = _word('"ls_integration"'), _word("langchain_create_agent")
+_RUNNABLE, _CLASSES = _word("Runnable"), (_word("Parser"), _word("Template"), _word("Prompt"), _word("Model"))
 _PLACE, _STEP = _word('"langgraph_checkpoint_ns"'), _word('"langgraph_node"')
 # Nodes and runs that a framework names by itself; whose work they do, their ancestors say.
 _GENERIC = tuple(
@@ -175,11 +177,34 @@ def name_nodes(pairs: Pairs, names: Names, told: Told, slices: Slices) -> None:
         if not names.traits[at] & _GRAPH:
             if operation == _INVOKE and node != NO_PAIR:
                 put(slices, _AGENT, at, IN_VALUES, base, pairs.start[node], pairs.start[node] + pairs.length[node])
-        elif operation != _NONE and operation != _CHAIN and operation != _RUN:
+        elif operation == _CHAIN:
+            if metadata != NO_PAIR and _is_agents_graph(base, pairs, metadata, names, at):
+                told.operation[at] = _INVOKE
+                start = names.start[at]
+                put(slices, _AGENT, at, IN_NAMES, address_of(names.buffer), start, start + names.length[at])
+        elif operation != _NONE and operation != _RUN:
             if metadata != NO_PAIR:
                 _name_step(base, pairs.start[metadata], pairs.length[metadata], slices, at)
             elif node != NO_PAIR and not _is_generic(base, pairs.start[node], pairs.length[node]):
                 put(slices, _AGENT, at, IN_VALUES, base, pairs.start[node], pairs.start[node] + pairs.length[node])
+
+
+@njit(nogil=True, cache=True)
+def _is_agents_graph(base: Int, pairs: Pairs, metadata: Int, names: Names, at: Int) -> bool:
+    """Whether a step is the run of an agent that LangChain's `create_agent` made: its nodes are named like their steps,
+    and what is inside a tool otherwise is named after its class.
+    """
+    begin, end = _member(base, pairs.start[metadata], pairs.length[metadata], _MAKER)
+    if end - begin != len(_CREATE_BY) or not bytes_equal(base + begin, address_of(_CREATE_BY), len(_CREATE_BY)):
+        return False
+    own, start, length = address_of(names.buffer), names.start[at], names.length[at]
+    begin, end = _member(base, pairs.start[metadata], pairs.length[metadata], _STEP)
+    if end - begin == length and bytes_equal(base + begin, own + start, length):
+        return False
+    is_class = begins_with(own, start, length, _RUNNABLE)
+    for word in _CLASSES:
+        is_class |= ends_with(own, start, length, word)
+    return not is_class and not _is_generic(own, start, length)
 
 
 @njit(nogil=True, cache=True)

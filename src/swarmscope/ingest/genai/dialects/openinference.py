@@ -54,6 +54,6 @@ CONVENTION = Convention(
         *named(Field.INPUT, "input.value", rank=10),
         *named(Field.OUTPUT, _FIRST_ANSWER + "content",
                _FIRST_ANSWER + "tool_calls.0.tool_call.function.arguments", rank=2),
-        *named(Field.OUTPUT, "output.value", rank=10),
+        *named(Field.RESULT, "output.value"),
     ),
 )  # fmt: skip

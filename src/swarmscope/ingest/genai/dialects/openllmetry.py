@@ -36,7 +36,7 @@ CONVENTION = Convention(
         *named(Field.WORKFLOW, "traceloop.workflow.name", rank=5),
         *named(Field.ENTITY, "traceloop.entity.name"),
         *named(Field.INPUT, "traceloop.entity.input", rank=12),
-        *named(Field.OUTPUT, "traceloop.entity.output", rank=12),
+        *named(Field.RESULT, "traceloop.entity.output", rank=2),
         *named(Field.NODE, _PROPERTIES + "langgraph_node", rank=5),
         *named(Field.CONVERSATION, _PROPERTIES + "conversation_id", _PROPERTIES + "session_id",
                _PROPERTIES + "thread_id", _PROPERTIES + "chat_id", rank=4),

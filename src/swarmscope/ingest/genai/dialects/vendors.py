@@ -32,7 +32,7 @@ CONVENTION = Convention(
         Attribute("agent_name", Field.AGENT, 20, Meaning(AgentOperation.INVOKE_AGENT), _BY_RUN),
         *named(Field.MODEL, "model_name", rank=25, votes=False),
         *named(Field.ARGUMENTS, "tool_arguments", rank=4),
-        *named(Field.OUTPUT, "final_result", rank=6),
+        *named(Field.RESULT, "final_result", rank=4),
         *named(Field.INPUT, "pydantic_ai.all_messages", "all_messages_events", rank=6),
         *named(Field.CACHED_TOKENS, "gen_ai.usage.details.cache_read_tokens", "gen_ai.usage.details.cached_tokens",
                rank=8, votes=False),
