@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from tests.fleet.test_sums import edges, usage
 
-from swarmscope.fleet.unwritten import Unwritten
+from swarmscope.fleet.unwritten import Outcome, Unwritten
 from swarmscope.model.agents import AgentSpans
 from swarmscope.model.fleet import Edges, FleetRows
 
@@ -31,15 +31,15 @@ def test_what_was_not_stored_is_given_again_as_it_was() -> None:
     first = unwritten.begin((), ())
     assert first is not None
     assert (len(first.spans), first.edges.measures[:, 0].tolist(), len(first.usage)) == (3, [3], 1)
-    unwritten.end(is_stored=False)
+    unwritten.end(Outcome.UNAVAILABLE)
     add(unwritten, 4, 5)
     assert unwritten.begin((), ()) is first
     assert unwritten.earliest_ns() == 5
-    unwritten.end(is_stored=True)
+    unwritten.end(Outcome.STORED)
     second = unwritten.begin((), ())
     assert second is not None
     assert (second.spans.start_ns.tolist(), second.edges.measures[:, 0].tolist()) == ([5], [4])
-    unwritten.end(is_stored=True)
+    unwritten.end(Outcome.STORED)
     assert (unwritten.begin((), ()), unwritten.earliest_ns()) == (None, None)
 
 
@@ -51,7 +51,17 @@ def test_spans_go_where_there_is_no_room_and_counts_stay() -> None:
     assert rows is not None
     assert rows.spans.start_ns.tolist() == [99, 99]
     assert rows.edges.measures[:, 0].tolist() == [100]
-    unwritten.end(is_stored=True)
+    unwritten.end(Outcome.STORED)
+
+
+def test_what_cannot_be_stored_at_all_is_given_up() -> None:
+    unwritten = Unwritten("t", 100)
+    add(unwritten, 1, 30)
+    tries = 0
+    while unwritten.begin((), ()) is not None:
+        tries += 1
+        unwritten.end(Outcome.IMPOSSIBLE)
+    assert tries == 5
 
 
 def test_readers_see_everything_once_while_rows_move() -> None:
@@ -79,7 +89,7 @@ def test_readers_see_everything_once_while_rows_move() -> None:
         if taken:
             stored.write(rows)
         threading.Event().wait(0.0005)
-        unwritten.end(is_stored=taken)
+        unwritten.end(Outcome.STORED if taken else Outcome.UNAVAILABLE)
     moved.set()
     for reader in readers:
         reader.join()

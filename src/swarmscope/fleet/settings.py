@@ -13,7 +13,7 @@ class FleetSettings:
     """Bounds are of one tenant unless they say otherwise."""
 
     patience_s: float = 600.0  # how long a span waits for its ancestors
-    max_waiting_spans: int = 200_000  # spans whose place in their trace is remembered
+    max_known_spans: int = 500_000  # whose place in their trace is remembered; a quarter of them may wait
     max_queued_spans: int = 400_000  # of all tenants
     max_queued_bytes: int = 256 << 20  # of all tenants
     recent_s: float = 900.0  # what detectors look at

@@ -73,7 +73,12 @@ def take_edges(edges: Edges, rows: NDArray[np.int64]) -> Edges:
 def usage_between(usage: Usage, start_ns: int, end_ns: int) -> Usage:
     """That of minutes that begin in the range."""
     rows = np.flatnonzero((usage.minute_ns >= start_ns) & (usage.minute_ns < end_ns))
-    return usage if len(rows) == len(usage) else Usage(*(getattr(usage, name)[rows] for name in Usage.__slots__))
+    return usage if len(rows) == len(usage) else take_usage(usage, rows)
+
+
+def take_usage(usage: Usage, rows: NDArray[np.int64]) -> Usage:
+    """The rows [n], in that order."""
+    return Usage(*(getattr(usage, name)[rows] for name in Usage.__slots__))
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], dtype: type[Number]) -> NDArray[Number]:

@@ -30,6 +30,7 @@ _TOKENS = (Family("agi_agent_tokens_total", "counter", "Tokens that models took 
 _TOKEN_TYPES = (("input", UsageMeasure.INPUT_TOKENS), ("output", UsageMeasure.OUTPUT_TOKENS))
 _MODEL_USE = [*_MODEL_MEASURES, *(measure for _, measure in _TOKEN_TYPES)]
 _INTERACTIONS = (Family("agi_agent_interactions", "counter", "How often one agent turned to another."),)
+FAMILIES = (_ACTIVITY, _TOKENS, _MODELS, _INTERACTIONS)
 
 
 class FleetTotals:

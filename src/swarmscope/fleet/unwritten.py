@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from swarmscope.model.fleet import AgentRecord, Edges, Finding, FleetRows, Usage
 
 T = TypeVar("T")
 _TRIES = 3
+_MAX_IMPOSSIBLE = 5
 _MAX_PARTS = 64  # of counts; more are added up, so that what waits for the store stays small
 _USAGE_COLUMNS = ("agent", "agent_version", "team", "provider", "model", "operation", "tool")
 
@@ -33,6 +35,14 @@ class _Gathered:
     @property
     def n_spans(self) -> int:
         return sum(map(len, self.caller))
+
+
+class Outcome(Enum):
+    """What became of a write."""
+
+    STORED = "stored"
+    UNAVAILABLE = "unavailable"  # the store takes nothing now
+    IMPOSSIBLE = "impossible"
 
 
 class Seen(NamedTuple):
@@ -52,6 +62,7 @@ class Unwritten:
         self._next = _Gathered()
         self._in_flight: FleetRows | None = None
         self._store_changes = threading.Lock()  # held while rows go from here to the store
+        self._n_impossible = 0
         self._version = 0  # odd while they do
 
     def add(self, spans: AgentSpans, caller: NDArray[np.uint32], edges: Edges, usage: Usage) -> None:
@@ -91,11 +102,18 @@ class Unwritten:
         self._version += 1
         return rows
 
-    def end(self, *, is_stored: bool) -> None:
-        """The rows that `begin` gave are stored, or will be given again."""
+    def end(self, outcome: Outcome) -> None:
+        """What became of the rows that `begin` gave; they are given again unless they are stored.
+
+        A store that takes nothing now will do so later; rows that it cannot take at all are given up after some tries.
+        """
         with self._lock:
-            if is_stored:
-                self._in_flight = None
+            self._n_impossible += outcome is Outcome.IMPOSSIBLE
+            if self._n_impossible >= _MAX_IMPOSSIBLE and self._in_flight is not None:
+                FLEET_LOST_SPANS.inc(len(self._in_flight.spans))
+                outcome = Outcome.STORED
+            if outcome is Outcome.STORED:
+                self._in_flight, self._n_impossible = None, 0
             self._version += 1
         self._store_changes.release()
 

@@ -38,8 +38,9 @@ class WatchSection(Section):
     patience: PositiveLength = Field(
         default=_length(_ALL.patience_s), description="How long a span waits for its ancestors to name its agent."
     )
-    max_waiting_spans: Count = Field(
-        default=_ALL.max_waiting_spans, description="Spans of one tenant whose place in their trace is remembered."
+    max_known_spans: Count = Field(
+        default=_ALL.max_known_spans,
+        description="Spans of one tenant whose place in their trace is remembered; a quarter of them may wait.",
     )
     max_queued_spans: Count = Field(
         default=_ALL.max_queued_spans, description="Spans of all tenants that wait to be looked at; more are not."
@@ -101,7 +102,7 @@ class AgentsSection(Section):
         watch = self.watch
         return FleetSettings(
             patience_s=watch.patience.seconds,
-            max_waiting_spans=watch.max_waiting_spans,
+            max_known_spans=watch.max_known_spans,
             max_queued_spans=watch.max_queued_spans,
             max_queued_bytes=int(watch.max_queued_bytes),
             recent_s=watch.recent.seconds,
