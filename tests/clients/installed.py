@@ -63,6 +63,23 @@ def reading_python_clients() -> Path:
     return folder
 
 
+def agent_python_clients() -> Path:
+    """As `python_clients`, with frameworks for agents and what traces them. Raises NotInstallableError."""
+    folder = _cache() / f"agent-python-clients-{_version('requirements-agents.txt')}"
+    _once(folder, lambda: _install_python(folder, "requirements-agents.txt"))
+    return folder
+
+
+def crewai_python_clients() -> Path:
+    """As `python_clients`, with CrewAI but for 600 MB that it does not load here: stores, Kubernetes, readers of files.
+
+    Raises NotInstallableError.
+    """
+    folder = _cache() / f"crewai-python-clients-{_version('requirements-crewai.txt')}"
+    _once(folder, lambda: _install_python(folder, "requirements-crewai.txt"))
+    return folder
+
+
 def _cache() -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swarmscope-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +117,8 @@ def _install_node(folder: Path) -> None:
 
 
 def _install_python(folder: Path, requirements: str = "requirements.txt") -> None:
-    wanted = ["--quiet", "--require-hashes", "-r", str(SOURCES / requirements)]
+    # The files name all that is wanted; of CrewAI's dependencies they leave some out.
+    wanted = ["--quiet", "--require-hashes", "--no-deps", "-r", str(SOURCES / requirements)]
     if shutil.which("uv") is not None:
         _run(["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
         _run(["uv", "pip", "install", "--python", str(folder / "bin" / "python"), *wanted], folder)
@@ -123,7 +141,14 @@ def _run(command: list[str], folder: Path) -> None:
 
 def main() -> None:
     """Install all of them; say what cannot be installed, and go on without."""
-    for clients in (node_clients, python_clients, old_python_clients, reading_python_clients):
+    for clients in (
+        node_clients,
+        python_clients,
+        old_python_clients,
+        reading_python_clients,
+        agent_python_clients,
+        crewai_python_clients,
+    ):
         try:
             clients()
         except NotInstallableError as error:
