@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from swarmscope.model.agents import NOT_SAID, AgentOperation, AgentSpans, CostSo
 
 # Dialects that tell tokens as the provider does, whatever that counts.
 _AS_THE_PROVIDER = (Dialect.OPENLIT,)
+_NUMBERS = [field for field in Field if Field.INPUT_TOKENS <= field <= Field.PAYLOAD_BYTES]
 
 
 def read_numbers(
@@ -28,7 +31,8 @@ def read_numbers(
     spans.payload_bytes[told.row] = content_bytes
     has_numbers = np.flatnonzero((told.pair[Field.INPUT_TOKENS : Field.PAYLOAD_BYTES + 1] != NO_PAIR).any(axis=0))
     if len(has_numbers):
-        rows, pair = told.row[has_numbers], told.pair[:, has_numbers]
+        rows = told.row[has_numbers]
+        pair = {field: told.pair[field][has_numbers] for field in _NUMBERS}
         payload = whole_numbers(pairs, pair[Field.PAYLOAD_BYTES])
         spans.payload_bytes[rows] = np.where(payload == NOT_SAID, spans.payload_bytes[rows], payload)
         separate = separate_provider[has_numbers] & np.isin(told.dialect[has_numbers], _AS_THE_PROVIDER)
@@ -40,10 +44,10 @@ def _read_tokens(
     spans: AgentSpans,
     rows: NDArray[np.int64],
     pairs: Pairs,
-    pair: NDArray[np.int64],
+    pair: Mapping[Field, NDArray[np.int64]],
     separate: NDArray[np.bool_],
 ) -> None:
-    """The rows [n] by their pairs [N_FIELDS, n]."""
+    """The rows [n] by their pairs [n] of each field."""
     given, made, cached, written, thought, total = (
         whole_numbers(pairs, pair[field])
         for field in (
@@ -65,7 +69,9 @@ def _read_tokens(
     spans.reasoning_tokens[rows] = thought
 
 
-def _read_costs(spans: AgentSpans, rows: NDArray[np.int64], pairs: Pairs, pair: NDArray[np.int64]) -> None:
+def _read_costs(
+    spans: AgentSpans, rows: NDArray[np.int64], pairs: Pairs, pair: Mapping[Field, NDArray[np.int64]]
+) -> None:
     """What the rows [n] say themselves: the whole, or the sum of its parts."""
     whole, given, made = (amounts(pairs, pair[field]) for field in (Field.COST, Field.INPUT_COST, Field.OUTPUT_COST))
     has_parts = ~(np.isnan(given) & np.isnan(made))
