@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from swarmscope.ingest.genai.attribute import Field
 from swarmscope.ingest.genai.read_only import read_only
 from swarmscope.ingest.genai.reading import NO_PAIR, Pairs
-from swarmscope.ingest.genai.slices import IN_EVENTS, NOWHERE, Slices, put
+from swarmscope.ingest.genai.slices import IN_EVENTS, NOWHERE, Piece, Slices, put
 from swarmscope.model.attributes import ValueKind
 from swarmscope.model.raw_memory import address_of, load_u8
 from swarmscope.model.spans import Events, SpanStatus
@@ -51,8 +51,7 @@ def _name_exceptions(types: _Types, rows: NDArray[np.int64], status: NDArray[np.
         for event in range(types.offsets[row], types.offsets[row + 1]):
             pair = types.found[event]
             if pair >= 0 and types.kind[pair] == _STRING:
-                start = types.start[pair]
-                put(slices, _ERROR_TYPE, at, IN_EVENTS, base, start, start + types.length[pair])
+                put(slices, _ERROR_TYPE, at, Piece(IN_EVENTS, base, types.start[pair], types.length[pair]))
 
 
 @njit(nogil=True, cache=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from swarmscope.ingest.genai.attribute import Field
 from swarmscope.ingest.genai.reading import NO_PAIR, Pairs, Told
 from swarmscope.ingest.genai.scope_traits import Trait
-from swarmscope.ingest.genai.slices import IN_NAMES, IN_VALUES, NOWHERE, Slices, begins_with, ends_with, put
+from swarmscope.ingest.genai.slices import IN_NAMES, IN_VALUES, NOWHERE, Piece, Slices, begins_with, ends_with, put
 from swarmscope.model.agents import AgentOperation, Dialect, InteractionType
 from swarmscope.model.byte_ranges import bytes_equal
 from swarmscope.model.byte_search import find_bytes
@@ -86,37 +86,29 @@ def name_by_operation(pairs: Pairs, names: Names, told: Told, slices: Slices) ->
         start, length, operation = names.start[at], names.length[at], told.operation[at]
         if operation in (_INVOKE, _CREATE):
             word = _INVOKE_AGENT if operation == _INVOKE else _CREATE_AGENT
-            _fill_behind(slices, _AGENT, at, base, start, length, word)
+            _fill_behind(slices, _AGENT, at, Piece(IN_NAMES, base, start, length), word)
         elif operation == _RUN:
-            _fill_behind(slices, _WORKFLOW, at, base, start, length, _INVOKE_WORKFLOW)
+            _fill_behind(slices, _WORKFLOW, at, Piece(IN_NAMES, base, start, length), _INVOKE_WORKFLOW)
         elif operation == _CALL_TOOL:
-            _fill_behind(slices, _TOOL, at, base, start, length, _EXECUTE_TOOL)
+            _fill_behind(slices, _TOOL, at, Piece(IN_NAMES, base, start, length), _EXECUTE_TOOL)
             if told.dialect[at] == _OPENINFERENCE and begins_with(base, start, length, _HANDOFF_TO):
-                _fill_behind(slices, _TARGET, at, base, start, length, _HANDOFF_TO)
+                _fill_behind(slices, _TARGET, at, Piece(IN_NAMES, base, start, length), _HANDOFF_TO)
                 giver = told.pair[_INPUT, at]
                 if giver != NO_PAIR and slices.origin[_SOURCE, at] == NOWHERE:
-                    put(
-                        slices,
-                        _SOURCE,
-                        at,
-                        IN_VALUES,
-                        values,
-                        pairs.start[giver],
-                        pairs.start[giver] + pairs.length[giver],
-                    )
+                    put(slices, _SOURCE, at, Piece(IN_VALUES, values, pairs.start[giver], pairs.length[giver]))
                 told.operation[at], told.channel[at] = _HANDOFF, _BY_HANDOFF
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _fill_behind(slices: Slices, field: Int, at: Int, base: Int, start: Int, length: Int, word: Int) -> None:
-    if slices.origin[field, at] == NOWHERE and begins_with(base, start, length, word):
-        put(slices, field, at, IN_NAMES, base, start + len(word), start + length)
+def _fill_behind(slices: Slices, field: Int, at: Int, name: Piece, word: NDArray[np.uint8]) -> None:
+    if slices.origin[field, at] == NOWHERE and begins_with(name.base, name.start, name.length, word):
+        put(slices, field, at, Piece(name.origin, name.base, name.start + len(word), name.length - len(word)))
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _fill_before(slices: Slices, field: Int, at: Int, base: Int, start: Int, length: Int, word: Int) -> None:
-    if slices.origin[field, at] == NOWHERE and ends_with(base, start, length, word):
-        put(slices, field, at, IN_NAMES, base, start, start + length - len(word))
+def _fill_before(slices: Slices, field: Int, at: Int, name: Piece, word: NDArray[np.uint8]) -> None:
+    if slices.origin[field, at] == NOWHERE and ends_with(name.base, name.start, name.length, word):
+        put(slices, field, at, Piece(name.origin, name.base, name.start, name.length - len(word)))
 
 
 @njit(nogil=True, cache=True)
@@ -135,14 +127,14 @@ def name_entities(pairs: Pairs, names: Names, told: Told, slices: Slices) -> Non
         elif operation != _INVOKE:
             continue
         if slices.origin[field, at] == NOWHERE and pair != NO_PAIR:
-            put(slices, field, at, IN_VALUES, base, pairs.start[pair], pairs.start[pair] + pairs.length[pair])
+            put(slices, field, at, Piece(IN_VALUES, base, pairs.start[pair], pairs.length[pair]))
         start, length = names.start[at], names.length[at]
         if field == _AGENT:
-            _fill_before(slices, field, at, own, start, length, _AGENT_SUFFIX)
+            _fill_before(slices, field, at, Piece(IN_NAMES, own, start, length), _AGENT_SUFFIX)
         elif field == _TOOL:
-            _fill_before(slices, field, at, own, start, length, _TOOL_SUFFIX)
+            _fill_before(slices, field, at, Piece(IN_NAMES, own, start, length), _TOOL_SUFFIX)
         else:
-            _fill_before(slices, field, at, own, start, length, _WORKFLOW_SUFFIX)
+            _fill_before(slices, field, at, Piece(IN_NAMES, own, start, length), _WORKFLOW_SUFFIX)
 
 
 @njit(nogil=True, cache=True)
@@ -154,12 +146,12 @@ def name_crews(names: Names, told: Told, slices: Slices) -> None:
             continue
         start, length = names.start[at], names.length[at]
         if told.operation[at] == _INVOKE:
-            _fill_before(slices, _AGENT, at, base, start, length, _EXECUTE_CORE)
+            _fill_before(slices, _AGENT, at, Piece(IN_NAMES, base, start, length), _EXECUTE_CORE)
         elif told.operation[at] == _CHAIN and ends_with(base, start, length, _KICKOFF):
             length -= len(_KICKOFF)
             # A crew without a name has its id in the name of the span: no two runs would have the same workflow.
             length -= _id_bytes(base, start, length)
-            put(slices, _WORKFLOW, at, IN_NAMES, base, start, start + length)
+            put(slices, _WORKFLOW, at, Piece(IN_NAMES, base, start, length))
             told.operation[at] = _RUN
 
 
@@ -171,22 +163,21 @@ def name_nodes(pairs: Pairs, names: Names, told: Told, slices: Slices) -> None:
         metadata, node, operation = told.pair[_METADATA, at], told.pair[_NODE, at], told.operation[at]
         if metadata != NO_PAIR and slices.origin[_CONVERSATION, at] == NOWHERE:
             begin, end = _member(base, pairs.start[metadata], pairs.length[metadata], _THREAD)
-            put(slices, _CONVERSATION, at, IN_VALUES, base, begin, end)
+            put(slices, _CONVERSATION, at, Piece(IN_VALUES, base, begin, end - begin))
         if slices.origin[_AGENT, at] != NOWHERE:
             continue
         if not names.traits[at] & _GRAPH:
             if operation == _INVOKE and node != NO_PAIR:
-                put(slices, _AGENT, at, IN_VALUES, base, pairs.start[node], pairs.start[node] + pairs.length[node])
+                put(slices, _AGENT, at, Piece(IN_VALUES, base, pairs.start[node], pairs.length[node]))
         elif operation == _CHAIN:
             if metadata != NO_PAIR and _is_agents_graph(base, pairs, metadata, names, at):
                 told.operation[at] = _INVOKE
-                start = names.start[at]
-                put(slices, _AGENT, at, IN_NAMES, address_of(names.buffer), start, start + names.length[at])
+                put(slices, _AGENT, at, Piece(IN_NAMES, address_of(names.buffer), names.start[at], names.length[at]))
         elif operation != _NONE and operation != _RUN:
             if metadata != NO_PAIR:
                 _name_step(base, pairs.start[metadata], pairs.length[metadata], slices, at)
             elif node != NO_PAIR and not _is_generic(base, pairs.start[node], pairs.length[node]):
-                put(slices, _AGENT, at, IN_VALUES, base, pairs.start[node], pairs.start[node] + pairs.length[node])
+                put(slices, _AGENT, at, Piece(IN_VALUES, base, pairs.start[node], pairs.length[node]))
 
 
 @njit(nogil=True, cache=True)
@@ -219,12 +210,12 @@ def _name_step(base: Int, start: Int, length: Int, slices: Slices, at: Int) -> N
         while stop < end and load_u8(base, stop) != _COLON:
             stop += 1
         if stop > place and not _is_generic(base, place, stop - place):
-            put(slices, _AGENT, at, IN_VALUES, base, place, stop)
+            put(slices, _AGENT, at, Piece(IN_VALUES, base, place, stop - place))
             return
         end = place - 1
     begin, end = _member(base, start, length, _STEP)
     if end > begin and not _is_generic(base, begin, end - begin):
-        put(slices, _AGENT, at, IN_VALUES, base, begin, end)
+        put(slices, _AGENT, at, Piece(IN_VALUES, base, begin, end - begin))
 
 
 @njit(nogil=True, cache=True)
@@ -290,7 +281,7 @@ def name_peers(pairs: Pairs, names: Names, told: Told, slices: Slices) -> None:
 def _put_peer(slices: Slices, field: Int, at: Int, base: Int, start: Int, length: Int) -> None:
     """Types of agents have the id of their team behind their names."""
     if slices.origin[field, at] == NOWHERE:
-        put(slices, field, at, IN_VALUES, base, start, start + length - _id_bytes(base, start, length))
+        put(slices, field, at, Piece(IN_VALUES, base, start, length - _id_bytes(base, start, length)))
 
 
 @njit(nogil=True, cache=True)
@@ -317,11 +308,11 @@ def name_the_rest(names: Names, told: Told, slices: Slices) -> None:
                 if traits & _AGENTS_SDK and names.is_root[at]:
                     # A trace of OpenAI's Agents SDK begins with a span for the whole run.
                     told.operation[at] = _RUN
-                    put(slices, _WORKFLOW, at, IN_NAMES, base, start, start + length)
+                    put(slices, _WORKFLOW, at, Piece(IN_NAMES, base, start, length))
                 elif not _is_generic(base, start, length):
-                    put(slices, _AGENT, at, IN_NAMES, base, start, start + _before_method(base, start, length))
+                    put(slices, _AGENT, at, Piece(IN_NAMES, base, start, _before_method(base, start, length)))
             elif told.operation[at] == _CALL_TOOL and slices.origin[_TOOL, at] == NOWHERE:
-                put(slices, _TOOL, at, IN_NAMES, base, start, start + length)
+                put(slices, _TOOL, at, Piece(IN_NAMES, base, start, length))
         if told.operation[at] == _NONE and slices.origin[_TOOL, at] != NOWHERE:
             told.operation[at] = _CALL_TOOL
         is_priced = told.pair[_INPUT_TOKENS, at] != NO_PAIR or told.pair[_OUTPUT_TOKENS, at] != NO_PAIR
@@ -353,7 +344,7 @@ def name_sides(buffer: NDArray[np.uint8], names: Names, told: Told, slices: Slic
             and begins_with(own, start, length, _TRANSFER_TO)
         )
         if is_handoff:
-            put(slices, _TARGET, at, origin, own, start + len(_TRANSFER_TO), start + length)
+            put(slices, _TARGET, at, Piece(origin, own, start + len(_TRANSFER_TO), length - len(_TRANSFER_TO)))
             told.operation[at], told.channel[at] = _HANDOFF, _BY_HANDOFF
         if slices.origin[_SOURCE, at] == NOWHERE:
             continue

@@ -32,6 +32,15 @@ class Slices(NamedTuple):
     length: NDArray[np.int64]
 
 
+class Piece(NamedTuple):
+    """Bytes of one buffer."""
+
+    origin: int
+    base: Int  # the buffer's address
+    start: Int
+    length: Int
+
+
 class Buffers(NamedTuple):
     """What slices point into."""
 
@@ -57,16 +66,16 @@ def to_slices(pairs: Pairs, chosen: NDArray[np.int64]) -> Slices:
                 start, length = _first_text(base, start, length)
             elif pairs.kind[pair] != _STRING:
                 continue
-            put(slices, field, at, IN_VALUES, base, start, start + length)
+            put(slices, field, at, Piece(IN_VALUES, base, start, length))
     return slices
 
 
 @njit(nogil=True, cache=True, inline="always")
-def put(slices: Slices, field: Int, at: Int, origin: Int, base: Int, begin: Int, end: Int) -> None:
-    """Let a field be the bytes `begin … end` of the buffer `origin` at `base`, unless they are blank or too many."""
-    start, length = trimmed(base, begin, end)
+def put(slices: Slices, field: Int, at: Int, piece: Piece) -> None:
+    """Let a field be a piece of a buffer, unless that is blank or too long."""
+    start, length = trimmed(piece.base, piece.start, piece.start + piece.length)
     if length > 0 and length <= MAX_NAME_BYTES:
-        slices.origin[field, at], slices.start[field, at], slices.length[field, at] = origin, start, length
+        slices.origin[field, at], slices.start[field, at], slices.length[field, at] = piece.origin, start, length
 
 
 @njit(nogil=True, cache=True)
