@@ -7,7 +7,6 @@ call answers with a fixed text or tool call and a fixed number of tokens, by who
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import NamedTuple
 
@@ -77,8 +76,4 @@ class Asked(NamedTuple):
 
 
 def asked() -> Asked:
-    # The machine's proxies are not for loopback, and no certificates are needed.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        os.environ.pop(name, None)
-        os.environ.pop(name.lower(), None)
     return Asked(**json.loads(sys.argv[1]))
