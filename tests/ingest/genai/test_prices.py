@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from tests.ingest.genai.normalised import SEED, rows, span
@@ -174,3 +175,10 @@ def test_what_is_wrong_with_a_file_is_told_with_its_place(text, message):
     with pytest.raises(PriceFileError) as caught:
         parse_prices(text, "own.yaml")
     assert message in str(caught.value)
+
+
+def test_the_example_of_the_page_can_be_read():
+    page = (Path(__file__).parents[3] / "docs" / "agents-vocabulary.md").read_text(encoding="utf-8")
+    house, listed = parse_prices(page.partition("```yaml\n")[2].partition("```")[0], "page.yaml")
+    assert (house.model, house.request, len(house.tiers)) == ("house-*", 0.002, 1)
+    assert [(tier.above, tier.input, tier.output) for tier in listed.tiers] == [(-1, 2.0, 8.0), (200_000, 4.0, 8.0)]

@@ -31,6 +31,7 @@ _NAMES = (
     ("gcp.vertex.agent", "google_adk"),
     ("google_adk", "google_adk"),
     ("swarmscope", "swarmscope"),
+    ("traceloop", "traceloop"),
     ("strands", "strands"),
     ("semantic_kernel", "semantic_kernel"),
     ("microsoft.semantickernel", "semantic_kernel"),
