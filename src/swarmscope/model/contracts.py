@@ -30,6 +30,7 @@ from swarmscope.model.spans import (
     Resources,
     Scopes,
     SpanBatch,
+    SpanCounts,
     SpanRequest,
     SpanRows,
 )
@@ -321,6 +322,13 @@ class SpanReader(Protocol):
         """All spans of the request in batches of some 100,000, in any order.
 
         Raises LimitExceededError when the budget's samples (spans here) or bytes are used up.
+        """
+        ...
+
+    def count_spans(self, tenant: str, start_ns: int, steps: tuple[int, int], budget: ReadBudget) -> SpanCounts:
+        """All spans by resource and step, without reading them one by one. `steps`: width in nanoseconds, number.
+
+        Step k has the spans with start_ns + k * width < a span's start <= start_ns + (k + 1) * width.
         """
         ...
 

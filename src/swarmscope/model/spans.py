@@ -302,6 +302,16 @@ class SpanRows:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanCounts:
+    """How many spans [n] began in a step, by resource: sums of weights, and how many spans they were made from."""
+
+    resource: NDArray[np.int64]  # [n] as `SpanRows.resource`
+    step: NDArray[np.int64]  # [n] from 0
+    weight: NDArray[np.float64]  # [n]
+    n_spans: int
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """Spans of one service, name and kind are one operation."""
 

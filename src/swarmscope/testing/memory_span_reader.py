@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from swarmscope.model.spans import (
     Scopes,
     SpanBatch,
     SpanColumns,
+    SpanCounts,
     SpanDetails,
     SpanKind,
     SpanRequest,
@@ -74,6 +76,19 @@ class MemorySpanReader:
         rows = self._chosen(tenant, request)
         for begin in range(0, len(rows), self._batch_spans):
             yield self._rows(rows[begin : begin + self._batch_spans], request, budget)
+
+    def count_spans(self, tenant: str, start_ns: int, steps: tuple[int, int], budget: ReadBudget) -> SpanCounts:
+        """Spans by resource and step."""
+        step_ns, n_steps = steps
+        request = SpanRequest(start_ns + 1, start_ns + 1 + step_ns * n_steps)
+        rows = self._rows(self._chosen(tenant, request), request, budget)
+        counts: dict[tuple[int, int], float] = defaultdict(float)
+        for resource, ts_ns, weight in zip(
+            rows.resource.tolist(), rows.start_ns.tolist(), rows.weight.tolist(), strict=True
+        ):
+            counts[resource, (ts_ns - start_ns - 1) // step_ns] += weight
+        keys = np.array(list(counts), np.int64).reshape(-1, 2)
+        return SpanCounts(keys[:, 0], keys[:, 1], np.array(list(counts.values()), np.float64), len(rows))
 
     def walk_spans(
         self, tenant: str, request: SpanRequest, budget: ReadBudget, *, batch_spans: int

@@ -50,6 +50,9 @@ def _aggregated(accumulator: SeriesAccumulator, stream: SpanStream) -> list[Trac
         # The trace ids of all spans would be half of what is read, and an exemplar needs but a few.
         for block, positions in stream.newest(_EXEMPLARS_AMONG):
             accumulator.pick_exemplars(block, positions)
+    if accumulator.counts_alone and stream.needs_resources_alone:
+        accumulator.add(*stream.counted(accumulator.steps))
+        return accumulator.series()
     for block, positions in stream.matching():
         accumulator.add(block, positions)
         if not alone and accumulator.wants_exemplars:

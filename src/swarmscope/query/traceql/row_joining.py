@@ -36,7 +36,7 @@ def joined_spans(parts: Sequence[SpanRows]) -> SpanRows:
     if len(parts) == 1:
         return parts[0]
     if not parts:
-        return _no_rows()
+        return no_rows()
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
     columns |= {name: concatenated_texts([getattr(part, name) for part in parts]) for name in _TEXTS}
     attributes = tuple(map(_joined_values, zip(*(part.attributes for part in parts), strict=True)))
@@ -49,7 +49,8 @@ def joined_spans(parts: Sequence[SpanRows]) -> SpanRows:
     )
 
 
-def _no_rows() -> SpanRows:
+def no_rows() -> SpanRows:
+    """No span, with all columns."""
     empty, none = np.zeros(0, np.int64), Utf8Column.from_strings([])
     ids, bytes_ = np.zeros((0, 8), np.uint8), np.zeros(0, np.uint8)
     return SpanRows(

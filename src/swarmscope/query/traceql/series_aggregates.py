@@ -67,6 +67,16 @@ class SeriesAccumulator:
             self._cells.add(series, start_ns, values, n_series)
 
     @property
+    def counts_alone(self) -> bool:
+        """Whether how many spans there are is all that it is about."""
+        return self._node.op in ("rate", "count_over_time")
+
+    @property
+    def steps(self) -> Steps:
+        """The points of the series."""
+        return self._steps
+
+    @property
     def wants_exemplars(self) -> bool:
         """Whether there is room for more."""
         return self._exemplars.has_room

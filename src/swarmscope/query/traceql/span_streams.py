@@ -17,8 +17,9 @@ from swarmscope.query.traceql.conditions import fulfils
 from swarmscope.query.traceql.demand import FOR_FACTS, Demand, all_of, demand_of, needs_traces
 from swarmscope.query.traceql.hints import hints_of
 from swarmscope.query.traceql.metered_batches import metered
+from swarmscope.query.traceql.metric_requests import Steps
 from swarmscope.query.traceql.pipelines import run_pipeline
-from swarmscope.query.traceql.row_joining import joined_spans, taken_spans
+from swarmscope.query.traceql.row_joining import joined_spans, no_rows, taken_spans
 from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.query.traceql.span_block import SpanBlock, SpanTables
 from swarmscope.query.traceql.spansets import all_spans
@@ -46,6 +47,21 @@ class SpanStream:
     def looks_at_spans_alone(self) -> bool:
         """Whether no span needs others to be judged: `matching` has no trace ids then, but for a query of those."""
         return _plain_filters(self.query) is not None
+
+    @property
+    def needs_resources_alone(self) -> bool:
+        """Whether every span matches, and nothing but its resource and start is asked for."""
+        nothing = self.demand == Demand() and not _shows_trace_ids(self.query)
+        return nothing and _plain_filters(self.query) == []
+
+    def counted(self, steps: Steps) -> Matching:
+        """As `matching` where `needs_resources_alone`: of the spans of a step one each stands for all of a resource."""
+        counts = self.reader.count_spans(self.tenant, steps.start_ns, (steps.step_ns, steps.count), self.budget)
+        self.spans_read += counts.n_spans
+        start_ns = steps.start_ns + 1 + counts.step * steps.step_ns
+        weight = counts.weight.astype(np.float32)
+        rows = replace(no_rows(), resource=counts.resource, start_ns=start_ns, weight=weight)
+        return SpanBlock(rows, (), self.tables), np.arange(len(rows))
 
     def matching(self) -> Iterator[Matching]:
         """Blocks, and the positions of the spans in each that come out of the pipeline."""

@@ -13,7 +13,7 @@ from swarmscope.model.attributes import AttributeSets, ValueColumn, ValueKind, b
 from swarmscope.model.contracts import ReadBudget, SpanReader
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.logs import SPAN_ID_BYTES, TRACE_ID_BYTES
-from swarmscope.model.spans import Events, Links, Resources, Scopes, SpanDetails, SpanRequest, SpanRows
+from swarmscope.model.spans import Events, Links, Resources, Scopes, SpanCounts, SpanDetails, SpanRequest, SpanRows
 from swarmscope.query.traceql.engine import TraceqlEngine
 from swarmscope.query.traceql.metric_requests import MetricsRequest
 from swarmscope.query.traceql.search import SearchRequest
@@ -76,6 +76,9 @@ class _FewSpans:
 
     def scan_spans(self, tenant: str, request: SpanRequest, budget: ReadBudget) -> Iterator[SpanRows]:
         yield self._rows(request)
+
+    def count_spans(self, tenant: str, start_ns: int, steps: tuple[int, int], budget: ReadBudget) -> SpanCounts:
+        return SpanCounts(np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1), 1)
 
     def walk_spans(
         self, tenant: str, request: SpanRequest, budget: ReadBudget, *, batch_spans: int

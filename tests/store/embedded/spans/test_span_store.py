@@ -76,6 +76,22 @@ def test_a_trace_is_found_by_id(filled):
     assert traces(filled, 77) == [] == traces(filled, 1, tenant="other")
 
 
+def test_spans_are_counted_by_resource_and_step(filled):
+    counts = filled.span_reader.count_spans("default", T_NS - 1, (2 * S, 3), budget())
+    names = filled.span_reader.resources().attributes.column("service.name")
+    found = {}
+    for row, step in enumerate(counts.step.tolist()):
+        found[names.scalar(int(counts.resource[row])), step] = counts.weight[row]
+    # Spans 1, 3 and 5 are of one service and begin at 0, 2 and 4 s; the others of two more at 1 and 3 s.
+    web = SPANS[0]["resource"]["service.name"]
+    assert found == {(web, 0): 1, ("db", 0): 1, (web, 1): 1, (None, 1): 1, (web, 2): 1}
+    assert counts.n_spans == 5
+    # A span that begins at a step's end belongs to it.
+    assert filled.span_reader.count_spans("default", T_NS - S, (S, 1), budget()).weight.tolist() == [1]
+    assert filled.span_reader.count_spans("default", T_NS, (S, 1), budget()).n_spans == 1
+    assert filled.span_reader.count_spans("other", T_NS - 1, (2 * S, 3), budget()).n_spans == 0
+
+
 def test_time_bounds_are_half_open(filled):
     assert scanned(filled, range_ns=(T_NS + S, T_NS + 3 * S)) == in_order(SPANS[1:3])
 

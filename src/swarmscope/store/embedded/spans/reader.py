@@ -19,6 +19,7 @@ from swarmscope.model.spans import (
     Resources,
     Scopes,
     SpanColumns,
+    SpanCounts,
     SpanKind,
     SpanRequest,
     SpanRows,
@@ -50,8 +51,10 @@ from swarmscope.store.embedded.spans.statements import (
     in_list,
     settings,
     spans_sql,
+    step_counts_sql,
     stored_columns,
 )
+from swarmscope.store.embedded.spans.step_counts import StepCounts, joined_counts, live_counts, stored_counts
 
 _BATCH_SPANS = 100_000
 _IDS_PER_STATEMENT = 1000
@@ -139,6 +142,18 @@ class EmbeddedSpanReader:
                 yield columns
             finally:
                 budget.used_samples -= n_spans
+
+    def count_spans(self, tenant: str, start_ns: int, steps: tuple[int, int], budget: ReadBudget) -> SpanCounts:
+        """As `SpanReader.count_spans`."""
+        step_ns, n_steps = steps
+        view = self._view(tenant, SpanRequest(start_ns + 1, start_ns + 1 + step_ns * n_steps))
+        parts: list[StepCounts] = []
+        if not view.plan.is_empty:
+            spans = [generation.spans.snapshot() for generation in view.snapshot.generations]
+            parts += [live_counts(each, find_spans(each, view.plan), start_ns, step_ns) for each in spans]
+            sql = step_counts_sql(view.plan, view.snapshot.first_segment, (start_ns, step_ns))
+            parts.append(stored_counts(self._engine.columns(sql, budget)))
+        return joined_counts(parts, n_steps)
 
     def walk_spans(
         self, tenant: str, request: SpanRequest, budget: ReadBudget, *, batch_spans: int

@@ -205,6 +205,15 @@ def _equals_sql(slot: int, texts: tuple[bytes, ...] | None) -> str:
     return f"({' OR '.join(f'position(rest, {hexed(text)}) > 0' for text in texts)})"
 
 
+def step_counts_sql(plan: SpanPlan, first_segment: int, steps: tuple[int, int]) -> str:
+    """Spans in parts by resource and step, of a plan without conditions. `steps`: where the first begins, width."""
+    where = [*shape_conditions(plan.shapes, plan), *time_conditions(plan), f"segment < {first_segment}"]
+    return (
+        f"SELECT resource, intDiv(ts - {steps[0] + 1}, {steps[1]}) AS step, sum(toFloat64(weight)) AS w, count() AS n "
+        f"FROM {SPANS.name} WHERE {' AND '.join(where)} GROUP BY resource, step"
+    )
+
+
 def counts_condition(plan: SpanPlan, range_ns: tuple[int, int], first_segment: int) -> str:
     """FROM and WHERE of counts in parts whose bucket lies in (start, end]."""
     where = [
