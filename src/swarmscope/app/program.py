@@ -31,6 +31,7 @@ from swarmscope.app.stages.storage import StoreFigures, open_store
 from swarmscope.app.target_pages import TargetPages
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
+from swarmscope.model.agents import Vocabulary
 from swarmscope.receivers.scrape import ScrapeSettings
 
 _log = logging.getLogger(__name__)
@@ -84,8 +85,9 @@ class Program:
         administrators = WorkerPool("admin", 1)
         stack.callback(administrators.close)
 
-        intake = make_intake(settings, self._jobs, Kept(store, sampling), clock, writers)
+        intake = make_intake(settings, self._jobs, Kept(store, sampling, None, Vocabulary()), clock, writers)
         stack.enter_context(metrics.refreshed_by(intake.refresh))
+        stack.enter_context(intake.watching())
         stack.enter_context(intake.deriving())
 
         targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])

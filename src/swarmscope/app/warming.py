@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.app.ingestion import warm_up as ingestion
+from swarmscope.fleet import warm_up as fleet
 from swarmscope.ingest import warm_up as ingest
 from swarmscope.ingest.genai import warm_up as genai
 from swarmscope.query import promql
@@ -40,6 +41,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("OTLP", otlp.warm_up),
     ("limits, redaction, derivation", ingest.warm_up),
     ("agents in spans", genai.warm_up),
+    ("the fleet", fleet.warm_up),
     ("exposition formats", scrape.warm_up),
     ("HTTP answers", warm_up_api),
     ("wire format", _told(wire.warm_up)),

@@ -47,7 +47,7 @@ class MemoryGauges:
     """Reads the senders' series and makes the copies of one tenant. Not thread-safe."""
 
     def __init__(self, reader: Reader, label_names: Sequence[str], max_rows: int, seed: int) -> None:
-        self._reader, self.seed = reader, seed
+        self._reader = reader
         self._names = [name for name in label_names if name != _OWN_LABEL]
         self.table = SeriesTable(FAMILIES, max_rows, seed)
 

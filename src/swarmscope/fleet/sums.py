@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from swarmscope.model.agents import NO_TEXT
@@ -102,7 +103,17 @@ def _groups(keys: Sequence[NDArray[np.generic]]) -> tuple[NDArray[np.int64], NDA
 
 
 def _summed(rows: NDArray[Number], order: NDArray[np.int64], begins: NDArray[np.int64]) -> NDArray[Number]:
-    if not len(begins):
-        return rows[:0]
-    summed: NDArray[Number] = np.add.reduceat(rows[order], begins, axis=0, dtype=rows.dtype)
-    return summed
+    sums = np.zeros((len(begins), rows.shape[1]), rows.dtype)
+    _add_rows(sums, rows, order, begins)
+    return sums
+
+
+@njit(nogil=True, cache=True)
+def _add_rows(sums: NDArray[Any], rows: NDArray[Any], order: NDArray[np.int64], begins: NDArray[np.int64]) -> None:
+    group = -1
+    for place in range(len(order)):
+        if group + 1 < len(begins) and begins[group + 1] == place:
+            group += 1
+        row = order[place]
+        for column in range(rows.shape[1]):
+            sums[group, column] += rows[row, column]

@@ -62,9 +62,15 @@ class _Arrivals:
 class TenantWatch:
     """Thread-safe; one thread tells it of spans and lets it write, others ask."""
 
-    def __init__(self, name: str, settings: FleetSettings, vocabulary: Vocabulary, memory: MemoryGauges) -> None:
-        """`memory`: the tenant's own."""
-        seed = memory.seed
+    def __init__(
+        self,
+        name: str,
+        settings: FleetSettings,
+        vocabulary: Vocabulary,
+        seed: int,
+        memory: MemoryGauges | None = None,
+    ) -> None:
+        """`seed`: that of the series' index. `memory`: what copies the tenant's series of memory."""
         self.name = name
         self._settings = settings
         self.lock = threading.RLock()
@@ -144,7 +150,9 @@ class TenantWatch:
 
     def look_at_memory(self, now_ms: int) -> None:
         """Copy what agents say of their memory under names that are not ours."""
-        self._memory.refresh(self.name, now_ms)
+        if self._memory is not None:
+            with self.lock:
+                self._memory.refresh(self.name, now_ms)
 
     def remember(self, records: list[AgentRecord], now_ns: int) -> None:
         """Agents that the store knows."""
@@ -233,6 +241,7 @@ class TenantWatch:
             self.totals.retire_idle(moment.now_ms - round(self._settings.idle_series_s * _MS_PER_S))
             self.conversations.refresh(moment.now_ms)
             judged = self.judgement.tables(self.registry.records(), moment.now_ms)
-            tables = [*self.totals.tables, self.conversations.table, self._memory.table, *judged]
+            copied = [] if self._memory is None else [self._memory.table]
+            tables = [*self.totals.tables, self.conversations.table, *copied, *judged]
             self.published_ms = moment.now_ms
             return Publication(tables, index, self.name, moment)

@@ -199,7 +199,7 @@ class FleetWatch:
                 return tenant
             settings, seed = self._settings, self._outlets.series.seed
             memory = MemoryGauges(self._sources.metrics, settings.agent_labels, settings.max_agents, seed)
-            tenant = TenantWatch(name, settings, self._vocabulary, memory)
+            tenant = TenantWatch(name, settings, self._vocabulary, seed, memory)
         try:
             tenant.remember(self._sources.store.read_agents(name), self._clock.now_ns())
         except Exception as error:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from starlette.routing import BaseRoute
 
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.agents import Fleet, FleetStore, FleetStores, make_fleet
 from swarmscope.app.stages.listening import CompatPort
 from swarmscope.app.stages.receiving import (
     SpanRoutes,
@@ -28,10 +29,11 @@ from swarmscope.app.stages.receiving import (
 )
 from swarmscope.app.stages.redaction import open_redactor
 from swarmscope.app.stages.sampling import Sampling
-from swarmscope.app.stages.writing import LogWritePath, SpanTaps, SpanWritePath, WritePath
+from swarmscope.app.stages.writing import LogWritePath, SpanTaps, SpanWritePath, Watched, WritePath
 from swarmscope.app.workers import WorkerPool
 from swarmscope.ingest.derivation.deriving_spans import DerivingSpanSink
 from swarmscope.instrument import metrics
+from swarmscope.model.agents import Vocabulary
 from swarmscope.model.contracts import Clock
 from swarmscope.receivers.otlp.export import OtlpMetrics
 from swarmscope.receivers.otlp.exporter import OtlpExporter
@@ -40,10 +42,15 @@ from swarmscope.store.embedded.store import EmbeddedStore
 
 
 class Kept(NamedTuple):
-    """Where everything goes, and how traces on their way there are chosen; without sampling all are kept."""
+    """Where everything goes, and how traces on their way there are chosen; without sampling all are kept.
+
+    Without `fleet` nobody watches over agents.
+    """
 
     store: EmbeddedStore
     sampling: Sampling | None
+    fleet: FleetStore | None
+    vocabulary: Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Intake:
     logs: OtlpExporter
     traces: OtlpExporter
     derivation: DerivingSpanSink
+    fleet: Fleet | None
     otlp_routes: Sequence[BaseRoute]
     write_routes: Sequence[BaseRoute]
     push_routes: Sequence[BaseRoute]
@@ -91,6 +99,12 @@ class Intake:
         finally:
             self.derivation.close()
 
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch over agents while the context lives, where that is wanted."""
+        with contextlib.nullcontext() if self.fleet is None else self.fleet.watching():
+            yield
+
     def refresh(self) -> None:
         """Set the gauges that describe the receivers."""
         metrics.OTLP_RUNNING_TOTALS.set(self.metrics.n_running_totals)
@@ -102,8 +116,16 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
     room = make_decode_room(settings)
     redactor = open_redactor(settings)
     path = WritePath(settings, store.sink, store.catalogue, store.reader.metadata)
-    log_path = LogWritePath(settings, store.log_sink, store.logs.catalogue, redactor, clock)
-    taps = SpanTaps(path.entry("derived"), store.index)
+    log_counts = store.logs.catalogue
+    fleet = None
+    if kept.fleet is not None and settings.agents.enabled:
+        # What the watch itself says is not looked at again.
+        own_lines = LogWritePath(settings, store.log_sink, log_counts, redactor, clock).entry("fleet")
+        stores = FleetStores(store, kept.fleet, path.entry("fleet"), own_lines)
+        fleet = make_fleet(settings, stores, kept.vocabulary, clock)
+    watched = Watched() if fleet is None else fleet.watched
+    log_path = LogWritePath(settings, store.log_sink, log_counts, redactor, clock, watched)
+    taps = SpanTaps(path.entry("derived"), store.index, watched)
     span_path = SpanWritePath(settings, store.span_sink, redactor, clock, kept.sampling, taps)
     otlp = make_otlp(settings, path, store.index, clock, room)
     otlp_logs = make_otlp_logs(settings, log_path, store.log_index, clock, room)
@@ -114,6 +136,7 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
         logs=otlp_logs,
         traces=otlp_traces,
         derivation=span_path.deriving,
+        fleet=fleet,
         otlp_routes=make_otlp_http((otlp, otlp_logs, otlp_traces), workers),
         write_routes=make_remote_write(settings, path, store.index, workers, room),
         push_routes=make_loki_push(settings, log_path, store.log_index, workers, room),
