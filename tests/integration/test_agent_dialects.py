@@ -62,6 +62,7 @@ def to_story(parts: list[Settled], vocabulary: Vocabulary) -> Story:
             edges[source, target, InteractionType(int(found.type[at])).label] += int(
                 found.measures[at, EdgeMeasure.COUNT]
             )
+    sums.pop("", None)  # what is around the work of agents is nobody's
     return Story(
         agents={
             name: AgentPart(
@@ -90,13 +91,13 @@ def test_the_story_is_the_same_in_every_framework(framework: str) -> None:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_story_is_the_same_when_spans_come_one_by_one_and_parents_last(framework: str) -> None:
+def test_the_story_is_the_same_when_spans_come_one_by_one_in_any_order(framework: str) -> None:
     vocabulary = Vocabulary()
-    parts = settled_spans(framework, vocabulary, lambda n: np.argsort(np.arange(n) * 7919 % 104729))
+    parts = settled_spans(framework, vocabulary, lambda n: np.random.default_rng(1).permutation(n))
     assert to_story(parts, vocabulary) == told_by(framework, CONVERSATION)
 
 
-@pytest.mark.parametrize("framework", sorted(FRAMEWORKS.keys() - {"autogen"}))
+@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if not name.startswith("autogen")])
 def test_what_an_agent_cost(framework: str) -> None:
     vocabulary = Vocabulary()
     cost: Counter[str] = Counter()

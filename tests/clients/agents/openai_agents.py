@@ -25,7 +25,7 @@ class FakeModel(Model):
     async def get_response(self, system_instructions: str | None, input: Any, *_: Any, **__: Any) -> ModelResponse:
         items = input if isinstance(input, list) else []
         n_answers = sum(item.get("type") == "function_call_output" for item in items)
-        reply = story.reply_to(system_instructions or "", n_answers)
+        reply = story.reply_to(system_instructions or "", n_answers, asked.way)
         usage = {"input_tokens": reply.input_tokens, "output_tokens": reply.output_tokens}
         with generation_span(model=story.MODEL, usage=usage, output=[{"role": "assistant", "content": reply.text}]):
             return ModelResponse(
@@ -51,20 +51,26 @@ asked = story.asked()
 agents.set_trace_processors([])  # its own one sends to OpenAI
 provider = start_exporting(asked)
 OpenAIAgentsInstrumentor().instrument(tracer_provider=provider)
-told = story.INSTRUCTIONS
-researcher = agents.Agent(
-    "researcher", instructions=told["researcher"], model=FakeModel(), tools=[agents.function_tool(story.search)]
-)
-writer = agents.Agent("writer", instructions=told["writer"], model=FakeModel())
-planner = agents.Agent(
-    "planner", instructions=told["planner"], model=FakeModel(),
-    tools=[researcher.as_tool("ask_researcher", "Research"), writer.as_tool("ask_writer", "Write")],
-)  # fmt: skip
+
+
+def agent(name: str, **more: Any) -> agents.Agent[None]:
+    return agents.Agent(name, instructions=story.INSTRUCTIONS[name], model=FakeModel(), **more)
+
+
+def team() -> agents.Agent[None]:
+    search = [agents.function_tool(story.search)]
+    writer = agent("writer")
+    if asked.way == "handoffs":
+        return agent("planner", handoffs=[agent("researcher", tools=search, handoffs=[writer])])
+    researcher = agent("researcher", tools=search)
+    return agent(
+        "planner", tools=[researcher.as_tool("ask_researcher", "Research"), writer.as_tool("ask_writer", "Write")]
+    )
 
 
 async def run() -> str:
     with using_session(asked.conversation):
-        return str((await agents.Runner.run(planner, story.QUESTION)).final_output)
+        return str((await agents.Runner.run(team(), story.QUESTION)).final_output)
 
 
 assert asyncio.run(run()) == story.ANSWER

@@ -23,17 +23,20 @@ _SILENT = {
 
 
 class Framework(NamedTuple):
-    """A script, and the folder of the environment that it runs in."""
+    """A script, the way in which it tells the story, and the folder of the environment that it runs in."""
 
     script: str
+    way: str = "tools"
     environment: Callable[[], Path] = agent_python_clients
 
 
 FRAMEWORKS = {
     "autogen": Framework("autogen_agents.py"),
-    "crewai": Framework("crewai_agents.py", crewai_python_clients),
+    "autogen_handoffs": Framework("autogen_agents.py", "handoffs"),
+    "crewai": Framework("crewai_agents.py", environment=crewai_python_clients),
     "langgraph": Framework("langgraph_agents.py"),
     "openai_agents": Framework("openai_agents.py"),
+    "openai_agents_handoffs": Framework("openai_agents.py", "handoffs"),
     "openai_openinference": Framework("openai_openinference.py"),
     "openai_openllmetry": Framework("openai_openllmetry.py"),
     "pydantic_ai": Framework("pydantic_ai_agents.py"),
@@ -47,7 +50,8 @@ def run_framework(name: str, url: str, conversation: str, home: Path) -> None:
     """
     framework = FRAMEWORKS[name]
     python = framework.environment() / "bin" / "python"
-    asked = json.dumps({"url": url, "conversation": conversation, "service": f"{name}-service"})
+    service = f"{name}-service"
+    asked = json.dumps({"url": url, "conversation": conversation, "service": service, "way": framework.way})
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
