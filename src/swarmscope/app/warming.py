@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from swarmscope.analysis.agents import warm_up as agents
 from swarmscope.api.warming import warm_up as warm_up_api
 from swarmscope.app.ingestion import warm_up as ingestion
 from swarmscope.fleet import warm_up as fleet
@@ -42,6 +43,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("limits, redaction, derivation", ingest.warm_up),
     ("agents in spans", genai.warm_up),
     ("the fleet", fleet.warm_up),
+    ("agents", agents.warm_up),
     ("exposition formats", scrape.warm_up),
     ("HTTP answers", warm_up_api),
     ("wire format", _told(wire.warm_up)),

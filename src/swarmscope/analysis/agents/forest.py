@@ -162,7 +162,13 @@ class SpanForest:
         names = ("agent", "agent_id", "agent_version", "team", "workflow")
         keys = told["conversation"].copy()
         columns: dict[str, Any] = {name: told[name].copy() for name in names}
-        return replace(rows, **columns, conversation_key=keys, conversation=self._texts.column(keys))
+        return replace(
+            rows,
+            **columns,
+            parent_key=told["parent"].copy(),
+            conversation_key=keys,
+            conversation=self._texts.column(keys),
+        )
 
     def _between_turns(self, now_ns: int) -> Records:
         before, after = self._turns.due(now_ns)

@@ -28,6 +28,7 @@ INTERACTION = np.dtype(
 SETTLED = np.dtype(
     [
         ("place", np.int64),  # a row of the batch; ~slot where it is stored
+        ("parent", np.uint64),
         ("conversation", np.uint64),
         ("agent", np.uint32),
         ("agent_id", np.uint32),
@@ -79,7 +80,7 @@ def empty_answers(n_spans: int, n_waiters: int) -> Answers:
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def tell_use(answers: Answers, pair: Int, end_ns: Int, cost_usd: float, tokens: Int) -> None:
     """What was used inside an interaction."""
     at = answers.counts[N_INTERACTIONS]
@@ -93,7 +94,7 @@ def tell_use(answers: Answers, pair: Int, end_ns: Int, cost_usd: float, tokens: 
     answers.counts[N_INTERACTIONS] = at + 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def tell_interaction(answers: Answers, pair: Int, conversation: Int, span: tuple[Int, Int, Int, Int]) -> None:
     """One interaction; `span` is the end, the duration (both ns), the payload's bytes, and 1 for an error."""
     at = answers.counts[N_INTERACTIONS]

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.analysis.agents.borrowed import borrowed
 from swarmscope.analysis.agents.forest_answers import SETTLED, Answers
 from swarmscope.analysis.agents.forest_marks import is_inference
 from swarmscope.analysis.agents.forest_tables import (
@@ -66,7 +67,7 @@ def _make_room(forest: ForestState, answers: Answers) -> Int:
     return node
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _node_of(forest: ForestState, key: Int, now_ns: Int, answers: Answers) -> Int:
     """The node of a key, which is made if need be."""
     node = find(forest, key)
@@ -81,7 +82,7 @@ def _node_of(forest: ForestState, key: Int, now_ns: Int, answers: Answers) -> In
     return node
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _slot(forest: ForestState, answers: Answers) -> Int:
     """A place for what is known of a span that waits; when there is none, those that waited long are given up on."""
     counts = forest.counts
@@ -103,9 +104,7 @@ def _slot(forest: ForestState, answers: Answers) -> Int:
 
 @njit(nogil=True, cache=True)
 def _keep_links(forest: ForestState, row: Records, link_key: NDArray[np.uint64], now_ns: Int, answers: Answers) -> Int:
-    """Remember whom a span links to; NONE where it links to nobody."""
-    if row.n_links == 0:
-        return NONE
+    """Remember whom a span links to."""
     place = forest.counts[N_LINKS] % len(forest.links)
     forest.counts[N_LINKS] += 1
     kept = forest.links[place]
@@ -117,7 +116,7 @@ def _keep_links(forest: ForestState, row: Records, link_key: NDArray[np.uint64],
     return place
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _fill(forest: ForestState, node: Int, row: Records, now_ns: Int) -> None:
     """What a span says by itself; whatever it inherited is forgotten."""
     span = forest.nodes[node]
@@ -143,7 +142,7 @@ def _fill(forest: ForestState, node: Int, row: Records, now_ns: Int) -> None:
     span.flags = flags
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _admit(forest: ForestState, row: Records, link_key: NDArray[np.uint64], now_ns: Int, answers: Answers) -> Int:
     """Enter one span; its node if it is news, else NONE."""
     if row.key == 0:
@@ -153,7 +152,9 @@ def _admit(forest: ForestState, row: Records, link_key: NDArray[np.uint64], now_
     if node != NONE and nodes[node].flags & REAL and not nodes[node].flags & OPEN:
         return NONE
     # First all that may need room, and then the node: making room must not take away what is in hand.
-    links = _keep_links(forest, row, link_key, now_ns, answers)
+    links = NONE
+    if row.n_links:
+        links = _keep_links(forest, row, link_key, now_ns, answers)
     parent = NONE
     if row.parent and row.parent != row.key:
         parent = _node_of(forest, row.parent, now_ns, answers)
@@ -179,9 +180,41 @@ def _admit(forest: ForestState, row: Records, link_key: NDArray[np.uint64], now_
     return node
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _lent(forest: ForestState) -> ForestState:
+    return ForestState(
+        borrowed(forest.nodes),
+        borrowed(forest.table),
+        borrowed(forest.facts),
+        borrowed(forest.free),
+        borrowed(forest.pairs),
+        borrowed(forest.pair_table),
+        borrowed(forest.ledger),
+        borrowed(forest.links),
+        borrowed(forest.waiters),
+        borrowed(forest.versions),
+        borrowed(forest.is_service),
+        borrowed(forest.counts),
+        borrowed(forest.order),
+        borrowed(forest.parents),
+    )
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _lent_answers(answers: Answers) -> Answers:
+    return Answers(
+        borrowed(answers.interactions),
+        borrowed(answers.settled),
+        borrowed(answers.corrections),
+        borrowed(answers.turns),
+        borrowed(answers.counts),
+    )
+
+
 @njit(nogil=True, cache=True)
 def take_in(forest: ForestState, rows: Records, link_key: NDArray[np.uint64], now_ns: int, answers: Answers) -> None:
     """Enter all rows [n] (FACT), and tell what can be told now."""
+    forest, answers = _lent(forest), _lent_answers(answers)
     nodes = forest.nodes
     # Parts small enough that what a part enters does not push out itself.
     part = max(1, len(nodes) // 16)
@@ -204,6 +237,7 @@ def take_in(forest: ForestState, rows: Records, link_key: NDArray[np.uint64], no
 @njit(nogil=True, cache=True)
 def expire(forest: ForestState, before_ns: int, answers: Answers) -> None:
     """Give up on spans that wait and were last heard of before a time, and forget open ones."""
+    forest, answers = _lent(forest), _lent_answers(answers)
     nodes = forest.nodes
     for slot in range(forest.counts[N_SLOTS]):
         node = forest.facts[slot].node

@@ -61,7 +61,7 @@ def _last_version(forest: ForestState, agent: Int) -> Int:
     return forest.versions[agent] if agent < len(forest.versions) else np.uint32(NO_TEXT)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _count(forest: ForestState, node: Int, pair: Int, answers: Answers) -> None:
     """An interaction that lasted as long as this span, if it has ended."""
     span = forest.nodes[node]
@@ -72,7 +72,7 @@ def _count(forest: ForestState, node: Int, pair: Int, answers: Answers) -> None:
     tell_interaction(answers, pair, span.conversation, lasted)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def own_interactions(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None:
     """The interaction that a span is inside of, and those that it counts for."""
     nodes, pairs = forest.nodes, forest.pairs

@@ -12,6 +12,7 @@ from swarmscope.analysis.agents.forest_tables import (
     INNER_COST,
     INNER_TOKENS,
     NONE,
+    ROOT,
     SAME_TOOL,
     SAYS,
     TELLS_COST,
@@ -36,7 +37,7 @@ def is_inference(operation: Int) -> Int:
     return _CHAT <= operation <= _EMBEDDINGS
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def counted_of(flags: Int, operation: Int) -> Int:
     """What counts (`Counted`) of a span that says something."""
     if not flags & SAYS:
@@ -74,7 +75,7 @@ def _mark(forest: ForestState, node: Int, bits: Int, answers: Answers) -> None:
             tell_use(answers, marked.pair, entry.end_ns, cost_usd, tokens)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def mark_ancestors(forest: ForestState, node: Int, answers: Answers) -> None:
     """Tell all ancestors that are known what is told here or below; ends where it is known already."""
     nodes = forest.nodes
@@ -111,5 +112,7 @@ def mark_outer_calls(forest: ForestState, node: Int, outer_key: Int, answers: An
             return
         _mark(forest, outer, bits, answers)
         # `call` of an inference is itself for those below: the one around it is that of its parent.
-        above = find(forest, nodes[outer].parent) if nodes[outer].parent else NONE
+        if nodes[outer].flags & ROOT:
+            return
+        above = find(forest, nodes[outer].parent)
         outer_key = nodes[above].call if above != NONE else np.uint64(0)

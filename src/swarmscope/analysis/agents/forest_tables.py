@@ -38,6 +38,7 @@ INNER = 1 << 15  # another instrumentation tells the same call of a model once m
 INNER_TOKENS = 1 << 16
 INNER_COST = 1 << 17
 SAME_TOOL = 1 << 18  # the tool call is told above already
+ROOT = 1 << 20  # settled without a parent
 AGAIN = 1 << 19  # it was resolved, and something new is said of it
 
 NONE = -1  # no node, no slot
@@ -46,6 +47,7 @@ NODE = np.dtype(
     [
         ("key", np.uint64),
         ("parent", np.uint64),
+        ("above", np.uint64),  # the nearest ancestor that says something, or whose parent is not known
         ("conversation", np.uint64),
         ("call", np.uint64),  # the enclosing call of a model, for those below
         ("seen_ns", np.int64),
@@ -206,7 +208,7 @@ def find(forest: ForestState, key: Int) -> Int:
         at = (at + 1) & mask
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def insert(forest: ForestState, node: Int) -> None:
     """Enter a node, whose key is set and not in the table."""
     mask = len(forest.table) - 1
@@ -236,12 +238,12 @@ def remove(forest: ForestState, node: Int) -> None:
     forest.table[hole] = NONE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def clear(forest: ForestState, node: Int, key: Int, now_ns: Int) -> None:
     """A node of which nothing but the key is known, in the table."""
     fresh = forest.nodes[node]
     fresh.key = key
-    fresh.parent = np.uint64(0)
+    fresh.parent = fresh.above = np.uint64(0)
     fresh.conversation = np.uint64(0)
     fresh.call = np.uint64(0)
     fresh.seen_ns = now_ns
@@ -254,7 +256,7 @@ def clear(forest: ForestState, node: Int, key: Int, now_ns: Int) -> None:
     insert(forest, node)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def add_child(forest: ForestState, parent: Int, node: Int) -> None:
     """Let a node wait for another."""
     nodes = forest.nodes
@@ -282,7 +284,7 @@ def unlink(forest: ForestState, node: Int) -> None:
     nodes[node].next = nodes[node].previous = NONE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def give_slot_back(forest: ForestState, node: Int) -> None:
     """What is known of a waiting span is needed no longer."""
     slot = forest.nodes[node].slot

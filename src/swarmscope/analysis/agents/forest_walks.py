@@ -20,6 +20,7 @@ from swarmscope.analysis.agents.forest_tables import (
     OWN_AGENT,
     REAL,
     RESOLVED,
+    ROOT,
     SAME_TOOL,
     SAYS,
     TOLD,
@@ -40,19 +41,22 @@ _TOOL, _INVOKE, _WORKFLOW = (
     int(AgentOperation.INVOKE_AGENT),
     int(AgentOperation.INVOKE_WORKFLOW),
 )
+_NONE, _CHAIN = int(AgentOperation.NONE), int(AgentOperation.CHAIN)
 _TOKENS, _COST = int(Counted.TOKENS), int(Counted.COST)
 _ERROR = int(SpanStatus.ERROR)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _inherit(forest: ForestState, node: Int, parent: Int) -> None:
     """Fill in what the span does not say itself; `parent` is resolved, or NONE."""
     nodes = forest.nodes
     child = nodes[node]
+    child.above = child.parent
     if parent == NONE:
-        child.flags = child.flags | np.uint32(TOP)
+        child.flags = child.flags | np.uint32(TOP | ROOT)
         return
     above = nodes[parent]
+    child.above = above.key if above.flags & SAYS else above.above
     if above.agent == NO_TEXT:
         child.flags = child.flags | np.uint32(TOP)
     if child.agent == NO_TEXT:
@@ -72,7 +76,7 @@ def _inherit(forest: ForestState, node: Int, parent: Int) -> None:
     child.caller = above.caller if child.agent == above.agent else above.agent
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _step(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None:
     """What kind of step it is: a call of a model that a span around it tells too, the same of a tool."""
     nodes = forest.nodes
@@ -84,7 +88,7 @@ def _step(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None
             call = above.call
             tool = above.thing if not is_inference(above.operation) else np.uint32(NO_TEXT)
     if is_inference(span.operation):
-        if not span.flags & OPEN:
+        if call and not span.flags & OPEN:
             mark_outer_calls(forest, node, call, answers)
         span.call = span.key
     elif span.operation == _TOOL:
@@ -97,7 +101,7 @@ def _step(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None
         span.thing = np.uint32(NO_TEXT) if is_boundary else tool
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _settle_node(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None:
     """Everything that only ancestors tell."""
     nodes = forest.nodes
@@ -108,13 +112,14 @@ def _settle_node(forest: ForestState, node: Int, parent: Int, answers: Answers) 
     _inherit(forest, node, parent)
     _step(forest, node, parent, answers)
     own_interactions(forest, node, parent, answers)
-    follow_links(forest, node, parent, answers)
+    if nodes[node].links != NONE or (parent != NONE and nodes[parent].links != NONE):
+        follow_links(forest, node, parent, answers)
     mark_ancestors(forest, node, answers)
     if nodes[node].waiter != NONE:
         greet_waiters(forest, node, answers)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _enter(forest: ForestState, node: Int, slot: Int) -> Int:
     """Remember what was counted of a span."""
     entry = forest.counts[N_ENTRIES] % len(forest.ledger)
@@ -128,19 +133,21 @@ def _enter(forest: ForestState, node: Int, slot: Int) -> Int:
     return entry
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def write_settled(forest: ForestState, span: Records, fact: Records, told: Records) -> None:
     """What is settled of a span (a NODE and its FACT), into a record (SETTLED)."""
     agent = span.agent
-    if agent == NO_TEXT and span.operation and forest.is_service[fact.service]:
+    is_work = span.operation not in (_NONE, _CHAIN, _WORKFLOW)  # what is around the work of agents is nobody's
+    if agent == NO_TEXT and is_work and forest.is_service[fact.service]:
         # Not handed down: those below have services of their own.
         agent = fact.service
     told.agent, told.caller = agent, span.caller
     told.agent_id, told.agent_version = span.agent_id, span.version
     told.team, told.workflow, told.conversation = span.team, span.workflow, span.conversation
+    told.parent = span.above
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _tell(forest: ForestState, node: Int, answers: Answers) -> None:
     """Write down a span that has ended and is resolved."""
     span = forest.nodes[node]
