@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from swarmscope.analysis.agents.conversations import to_conversation
 from swarmscope.analysis.agents.edges import to_edges
 from swarmscope.analysis.agents.forest import SpanForest
 from swarmscope.analysis.agents.settled import Settled
@@ -19,7 +20,7 @@ from swarmscope.analysis.agents.usage import to_usage
 from swarmscope.ingest.genai.normaliser import SpanNormaliser
 from swarmscope.ingest.genai.prices import Prices
 from swarmscope.model.agents import AgentSpans, InteractionType, Vocabulary
-from swarmscope.model.fleet import EdgeMeasure, UsageMeasure
+from swarmscope.model.fleet import EdgeMeasure, StoredAgentSpans, UsageMeasure
 from swarmscope.receivers.otlp.span_decode import TracesDecoder
 from tests.clients.agents.record import CONVERSATION
 from tests.clients.agents.runs import FRAMEWORKS, RECORDED
@@ -90,6 +91,36 @@ def test_the_story_is_the_same_in_every_framework(framework: str) -> None:
     assert to_story(settled_spans(framework, vocabulary), vocabulary) == told_by(framework, CONVERSATION)
 
 
+TELLING = [name for name in FRAMEWORKS if not name.startswith("autogen")]
+
+
+@pytest.mark.parametrize("framework", TELLING)
+def test_the_conversation_has_all_of_the_story(framework: str) -> None:
+    vocabulary = Vocabulary()
+    parts = settled_spans(framework, vocabulary)
+    found = to_conversation(
+        StoredAgentSpans(
+            AgentSpans.concat([part.spans for part in parts]),
+            np.concatenate([part.caller for part in parts]),
+            vocabulary,
+        )
+    )
+    wanted = told_by(framework, CONVERSATION)
+    assert {share.tool: share.calls for share in found.tools} == wanted.tools
+    assert found.models == ("gpt-4o-mini",)
+    assert (found.errors, len(found.trace_ids)) == (0, 1)
+    shares = {
+        share.agent: AgentPart(
+            share.inferences, share.tool_calls, share.input_tokens, share.output_tokens, frozenset(found.models)
+        )
+        for share in found.agents
+        if share.agent
+    }
+    assert shares == wanted.agents
+    handed_over = {(message.source, message.target, message.type) for message in found.messages}
+    assert handed_over == wanted.edges.keys()
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_story_is_the_same_when_spans_come_one_by_one_in_any_order(framework: str) -> None:
     vocabulary = Vocabulary()
@@ -97,7 +128,7 @@ def test_the_story_is_the_same_when_spans_come_one_by_one_in_any_order(framework
     assert to_story(parts, vocabulary) == told_by(framework, CONVERSATION)
 
 
-@pytest.mark.parametrize("framework", [name for name in FRAMEWORKS if not name.startswith("autogen")])
+@pytest.mark.parametrize("framework", TELLING)
 def test_what_an_agent_cost(framework: str) -> None:
     vocabulary = Vocabulary()
     cost: Counter[str] = Counter()
