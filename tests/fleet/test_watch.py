@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from tests.fleet.watched import NS, PRICED, START_NS, Watched, span
 
+from swarmscope.fleet.presence import judge_presence
+from swarmscope.fleet.queries import BudgetView
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.model.errors import UnavailableError
-from swarmscope.model.fleet import UsageMeasure
+from swarmscope.model.fleet import Finding, FindingKind, UsageMeasure
 
 # Ada asks a model and calls Bob, who asks one and uses a tool that fails.
 WORK = (
@@ -103,6 +105,42 @@ def test_a_trace_that_sampling_let_go_is_still_a_run(watched: Watched) -> None:
     run = watched.view.run("t", WORK[0].trace_id)
     assert run is not None
     assert {time.agent for time in run.agents} == {"ada", "bob"}
+
+
+def test_findings_are_series_lines_and_rows_while_they_last_and_after(tmp_path: Path) -> None:
+    found: list[Finding] = []
+    watched = Watched(tmp_path, judge=lambda moment: judge_presence(moment)._replace(findings=list(found)))
+    watched.send(*WORK)
+    found.append(Finding("f1", FindingKind.PING_PONG, ("ada", "bob"), START_NS, 0, 0.9, "to and fro"))
+    watched.run(14)
+    series = watched.last("agi_agent_findings", "kind", "agent_name")
+    assert series == {("ping_pong", "ada"): 1, ("ping_pong", "bob"): 1}
+    assert [(line.metadata["finding_state"], line.level) for line in watched.lines.lines()] == [("active", 4)]
+    assert [finding.end_ns for finding in watched.store.read_findings("t", 0, watched.clock.ns)] == [0]
+    found.clear()
+    watched.run(30)
+    assert watched.last("agi_agent_findings", "kind", "agent_name") == {}
+    assert [line.metadata["finding_state"] for line in watched.lines.lines()] == ["active", "resolved"]
+    for _ in range(2):  # from memory, and from the store
+        (ended,) = watched.view.findings("t", START_NS, watched.clock.ns)
+        assert (ended.begin_ns, START_NS + 13 * NS <= ended.end_ns <= START_NS + 15 * NS) == (START_NS, True)
+        watched.again()
+
+
+def test_budgets_are_series(tmp_path: Path) -> None:
+    budget = BudgetView(
+        "team", "team", "red", "usd", 10.0, 5.0, 0.5, 2.0, START_NS, START_NS + 60 * NS, START_NS + 9 * NS
+    )
+    watched = Watched(tmp_path, judge=lambda moment: judge_presence(moment)._replace(budgets=(budget,)))
+    watched.send(*WORK)
+    watched.run(12)
+    told = {name: watched.last(f"agi_budget_{name}", "budget", "subject") for name in (
+        "used", "limit", "used_ratio", "burn_rate", "exhaustion_timestamp_seconds")}  # fmt: skip
+    assert {name: values[("team", "red")] for name, values in told.items()} == {
+        "used": 5, "limit": 10, "used_ratio": 0.5, "burn_rate": 2,
+        "exhaustion_timestamp_seconds": START_NS / NS + 9,
+    }  # fmt: skip
+    assert watched.view.budgets("t") == [budget]
 
 
 def test_tenants_are_apart_and_bounded(tmp_path: Path) -> None:

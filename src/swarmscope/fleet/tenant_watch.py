@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from swarmscope.analysis.agents.usage import to_usage
 from swarmscope.fleet.conversation_totals import FAMILIES as CONVERSATION_FAMILIES
 from swarmscope.fleet.conversation_totals import ConversationTotals
 from swarmscope.fleet.judgement import FAMILIES as JUDGEMENT_FAMILIES
-from swarmscope.fleet.judgement import Judgement, StandingStatus
+from swarmscope.fleet.judgement import FleetMoment, Judge, Judgement, StandingStatus
 from swarmscope.fleet.memory_gauges import MemoryGauges
 from swarmscope.fleet.queries import BudgetView
 from swarmscope.fleet.recent import RecentSpans
@@ -59,6 +60,14 @@ class _Arrivals:
         return self._batches[0][1] if self._batches else None
 
 
+class TenantParts(NamedTuple):
+    """What the watch over a tenant is made with."""
+
+    seed: int  # of the series' index
+    judge: Judge
+    memory: MemoryGauges | None = None  # copies the tenant's series of memory
+
+
 class TenantWatch:
     """Thread-safe; one thread tells it of spans and lets it write, others ask."""
 
@@ -67,12 +76,11 @@ class TenantWatch:
         name: str,
         settings: FleetSettings,
         vocabulary: Vocabulary,
-        seed: int,
-        memory: MemoryGauges | None = None,
+        parts: TenantParts,
     ) -> None:
-        """`seed`: that of the series' index. `memory`: what copies the tenant's series of memory."""
+        seed = parts.seed
         self.name = name
-        self._settings = settings
+        self._settings, self._vocabulary = settings, vocabulary
         self.lock = threading.RLock()
         patience_ns = round(settings.patience_s * _NS_PER_S)
         self.forest = SpanForest(vocabulary, settings.max_known_spans, patience_ns, name)
@@ -83,9 +91,9 @@ class TenantWatch:
             settings.max_conversation_series, round(settings.idle_series_s * _MS_PER_S), seed
         )
         self.unwritten = Unwritten(name, settings.max_unwritten_spans)
-        self.judgement = Judgement(settings.max_agents, seed)
+        self.judgement = Judgement(parts.judge, settings.max_agents, seed)
         self.published_ms = 0
-        self._memory = memory
+        self._memory = parts.memory
         self._arrivals = _Arrivals(patience_ns)
         self._stored_keys = np.zeros(0, np.uint64)  # of spans that were written down, and have not settled here
 
@@ -186,11 +194,11 @@ class TenantWatch:
                 self.registry.see_spans(replace(seen, end_ns=opened.seen_ns), now_ns)
             records = self.registry.records()
             recent = self.recent.all(now_ns)
-        self.judgement.judge(records, recent, opened, now_ns)
+        self.judgement.judge(FleetMoment(recent, opened, records, self._vocabulary, now_ns))
 
     def take_news(self) -> list[Finding]:
         """Findings that began or ended since the last call."""
-        return self.judgement.take_news()
+        return self.judgement.findings.take_news()
 
     def status(self, name: str) -> StandingStatus | None:
         """The state of an agent; None where it is not known here."""
@@ -198,7 +206,7 @@ class TenantWatch:
 
     def findings(self) -> tuple[Finding, ...]:
         """Those that last, and those that ended lately."""
-        return self.judgement.findings()
+        return self.judgement.findings.all()
 
     def budgets(self) -> list[BudgetView]:
         """How far budgets are used up."""
@@ -219,13 +227,13 @@ class TenantWatch:
     def begin_write(self) -> FleetRows | None:
         """What is to be written now; `unwritten.end` MUST follow unless there is nothing."""
         with self.lock:
-            agents, findings = self.registry.take_changed(), self.judgement.take_changed()
+            agents, findings = self.registry.take_changed(), self.judgement.findings.take_changed()
         rows = self.unwritten.begin(agents, findings)
         if rows is None or rows.agents is not agents:
             # What could not be written before goes first.
             with self.lock:
                 self.registry.keep_changed(agents)
-                self.judgement.keep_changed(findings)
+                self.judgement.findings.keep_changed(findings)
         return rows
 
     def earliest_ns(self, now_ns: int) -> int:

@@ -9,10 +9,11 @@ from swarmscope.analysis.agents.conversations import to_conversation
 from swarmscope.analysis.agents.graphs import to_graph
 from swarmscope.analysis.agents.runs import to_run
 from swarmscope.fleet.finding_lines import to_lines
+from swarmscope.fleet.presence import judge_presence
 from swarmscope.fleet.series import Moment
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.fleet.sums import sum_edges, sum_usage
-from swarmscope.fleet.tenant_watch import TenantWatch
+from swarmscope.fleet.tenant_watch import TenantParts, TenantWatch
 from swarmscope.fleet.unwritten import Outcome
 from swarmscope.model.agents import AgentOperation, AgentSpans, CostSource, Vocabulary
 from swarmscope.model.fleet import Finding, FindingKind, StoredAgentSpans
@@ -38,7 +39,7 @@ def warm_up() -> None:
     """Compile, or load from the cache."""
     vocabulary, index = Vocabulary(), _NothingKnown()
     settings = FleetSettings(max_known_spans=64, max_recent_spans=64, max_agents=16, max_series=16)
-    tenant = TenantWatch("warm-up", settings, vocabulary, index.seed)
+    tenant = TenantWatch("warm-up", settings, vocabulary, TenantParts(index.seed, judge_presence))
     # Parents first, and children first: who comes early waits.
     for first_key, step in ((1, 1), (100 + _N, -1)):
         for part in _parts(vocabulary, first_key, step):

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from swarmscope.fleet.finding_lines import to_lines
 from swarmscope.fleet.inbox import Inbox
+from swarmscope.fleet.judgement import Judge
 from swarmscope.fleet.low_water import LowWaterMarks
 from swarmscope.fleet.memory_gauges import MemoryGauges
+from swarmscope.fleet.presence import judge_presence
 from swarmscope.fleet.recovery import Recovery, SpanSource, StoredKeys
 from swarmscope.fleet.series import Moment
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.fleet.signals import NamedAgents
-from swarmscope.fleet.tenant_watch import OWN_METRICS, TenantWatch
+from swarmscope.fleet.tenant_watch import OWN_METRICS, TenantParts, TenantWatch
 from swarmscope.fleet.unwritten import Outcome
 from swarmscope.instrument.metrics import (
     FLEET_AGENTS,
@@ -51,7 +53,7 @@ class FleetOutlets:
 
 @dataclass(frozen=True, slots=True)
 class FleetSources:
-    """What is asked. `stored_keys`: as `Recovery` has it."""
+    """What is asked. `stored_keys`: as `Recovery` has it. `judge`: what thinks about agents."""
 
     store: FleetReader
     metrics: Reader
@@ -59,6 +61,7 @@ class FleetSources:
     marks: LowWaterMarks
     spans: SpanSource
     stored_keys: StoredKeys
+    judge: Judge = judge_presence
 
 
 class _Due:
@@ -199,7 +202,7 @@ class FleetWatch:
                 return tenant
             settings, seed = self._settings, self._outlets.series.seed
             memory = MemoryGauges(self._sources.metrics, settings.agent_labels, settings.max_agents, seed)
-            tenant = TenantWatch(name, settings, self._vocabulary, seed, memory)
+            tenant = TenantWatch(name, settings, self._vocabulary, TenantParts(seed, self._sources.judge, memory))
         try:
             tenant.remember(self._sources.store.read_agents(name), self._clock.now_ns())
         except Exception as error:
