@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import cgutils
+from llvmlite import ir
 from numba.extending import intrinsic
 
 from swarmscope.analysis.agents.forest_tables import Records
@@ -17,8 +17,8 @@ from swarmscope.analysis.agents.forest_tables import Records
 def _borrowed(typing_context: Any, array: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         held = context.make_array(signature.args[0])(context, builder, args[0])
-        held.meminfo = cgutils.get_null_value(held.meminfo.type)
-        held.parent = cgutils.get_null_value(held.parent.type)
+        held.meminfo = ir.Constant(held.meminfo.type, None)
+        held.parent = ir.Constant(held.parent.type, None)
         return held._getvalue()
 
     return array(array), codegen

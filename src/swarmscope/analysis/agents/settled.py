@@ -51,8 +51,9 @@ class Settled:
     """Spans that say something of agents and whose ancestors are known, or were given up on; each is told once.
 
     `agent`, `agent_id`, `agent_version`, `team`, `workflow` and the conversation of `spans` are filled in from the
-    nearest ancestors, and `parent_key` is that of the nearest ancestor that says something of agents (0 where there is
-    none; the parent's own key where it never came). Links are left out. `interactions` and `corrections` may belong to spans that were settled earlier.
+    nearest ancestors, and `parent_key` is that of the nearest ancestor that says something of agents (0 where there
+    is none; the parent's own key where it never came). Links are left out. `interactions` and `corrections` may
+    belong to spans that were settled earlier.
     """
 
     spans: AgentSpans
