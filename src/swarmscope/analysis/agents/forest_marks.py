@@ -29,6 +29,7 @@ from swarmscope.model.raw_memory import Int
 _STEP, _TOKENS, _COST = int(Counted.STEP), int(Counted.TOKENS), int(Counted.COST)
 _CHAT, _EMBEDDINGS = int(AgentOperation.CHAT), int(AgentOperation.EMBEDDINGS)
 _TOOL = int(AgentOperation.EXECUTE_TOOL)
+_MAX_NESTED = 64  # calls of models within one another that are looked at
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -102,15 +103,19 @@ def mark_outer_calls(forest: ForestState, node: Int, outer_key: Int, answers: An
         bits |= np.uint32(INNER_TOKENS)
     if nodes[node].flags & TELLS_COST:
         bits |= np.uint32(INNER_COST)
-    while outer_key:
+    # Those that are marked already are passed by: a call without a model lets others through that are not alike.
+    for _ in range(_MAX_NESTED):
+        if not outer_key:
+            return
         outer = find(forest, outer_key)
-        if outer == NONE or not is_inference(nodes[outer].operation) or nodes[outer].flags & bits == bits:
+        if outer == NONE or not is_inference(nodes[outer].operation):
             return
         if (nodes[outer].operation == _EMBEDDINGS) != (operation == _EMBEDDINGS):
             return
         if nodes[outer].thing != model and nodes[outer].thing != NO_TEXT and model != NO_TEXT:
             return
-        _mark(forest, outer, bits, answers)
+        if nodes[outer].flags & bits != bits:
+            _mark(forest, outer, bits, answers)
         # `call` of an inference is itself for those below: the one around it is that of its parent.
         if nodes[outer].flags & ROOT:
             return
