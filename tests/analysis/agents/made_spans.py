@@ -80,7 +80,7 @@ def account_of(rows: list[dict[str, object]]) -> Account:
 
     for key in spans:
         resolved(key)
-    told_below, inner = _told_below(spans), _inner(spans, done, roots)
+    told_below, inner = _told_below(spans, roots), _inner(spans, done, roots)
     for key, span in spans.items():
         here, operation = done[key], span.get("operation", 0)
         if not (operation or span.get("agent") or span.get("target")):
@@ -164,15 +164,13 @@ def _via(before: str, span: dict) -> str:
     return "tool" if not before and span.get("operation") == AgentOperation.EXECUTE_TOOL else before
 
 
-def _told_below(spans: dict[str, dict]) -> set[str]:
+def _told_below(spans: dict[str, dict], roots: set[str]) -> set[str]:
     told = set()
-    for span in spans.values():
-        if span.get("input_tokens", -1) >= 0:
-            above, seen = str(span.get("parent", "")), set()
-            while above in spans and above not in seen and above != span["key"]:
-                seen.add(above)
-                told.add(above)
-                above = str(spans[above].get("parent", "")) if spans[above].get("parent") != above else ""
+    for key, span in spans.items():
+        at = key
+        while span.get("input_tokens", -1) >= 0 and at not in roots:
+            at = str(spans[at]["parent"])
+            told.add(at)
     return told
 
 

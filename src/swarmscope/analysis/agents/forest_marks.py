@@ -86,7 +86,8 @@ def mark_ancestors(forest: ForestState, node: Int, answers: Answers) -> None:
         bits |= np.uint32(TOKENS_BELOW)
     if flags & (TELLS_COST | COST_BELOW):
         bits |= np.uint32(COST_BELOW)
-    while bits and nodes[node].parent:
+    # Above a root is nothing, also where parents go in a circle.
+    while bits and not nodes[node].flags & ROOT:
         node = find(forest, nodes[node].parent)
         if node == NONE or nodes[node].flags & bits == bits:
             return
