@@ -26,7 +26,6 @@ from swarmscope.fleet.settings import FleetSettings
 from swarmscope.fleet.totals import FAMILIES as TOTALS_FAMILIES
 from swarmscope.fleet.totals import FleetTotals
 from swarmscope.fleet.unwritten import Unwritten
-from swarmscope.instrument.metrics import FLEET_EXPIRED_SPANS, FLEET_RECOVERED_SPANS, FLEET_SETTLED_SPANS
 from swarmscope.model.agents import AgentSpans, Vocabulary
 from swarmscope.model.contracts import SeriesIndex
 from swarmscope.model.fleet import AgentRecord, Finding, FleetRows
@@ -99,20 +98,20 @@ class TenantWatch:
 
     # Spans
 
-    def take(self, spans: AgentSpans, now_ns: int) -> None:
-        """Spans that have just come."""
+    def take(self, spans: AgentSpans, now_ns: int) -> int:
+        """Spans that have just come; how many were settled by that."""
         with self.lock:
             self._arrivals.note(spans, now_ns)
             settled = self.forest.settle(spans, now_ns)
-            FLEET_SETTLED_SPANS.inc(len(settled))
             self._count(self._without_stored(settled), now_ns)
+            return len(settled)
 
-    def expire(self, now_ns: int) -> None:
-        """Settle what has waited too long."""
+    def expire(self, now_ns: int) -> int:
+        """Settle what has waited too long; how many that were."""
         with self.lock:
             settled = self.forest.expire(now_ns)
-            FLEET_EXPIRED_SPANS.inc(len(settled))
             self._count(self._without_stored(settled), now_ns)
+            return len(settled)
 
     def recall_stored(self, spans: AgentSpans, now_ns: int) -> None:
         """Spans that an earlier process has written down, or that say nothing of agents: they are not counted again."""
@@ -127,7 +126,6 @@ class TenantWatch:
         with self.lock:
             self._arrivals.note(spans, now_ns)
             settled = self._without_stored(self.forest.settle(spans, now_ns))
-            FLEET_RECOVERED_SPANS.inc(len(settled))
             self._see(settled, now_ns)
             self.unwritten.add(settled.spans, settled.caller, to_edges(settled), to_usage(settled))
 

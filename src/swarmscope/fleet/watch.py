@@ -21,7 +21,10 @@ from swarmscope.fleet.tenant_watch import OWN_METRICS, TenantParts, TenantWatch
 from swarmscope.fleet.unwritten import Outcome
 from swarmscope.instrument.metrics import (
     FLEET_AGENTS,
+    FLEET_EXPIRED_SPANS,
     FLEET_FAILURES,
+    FLEET_RECOVERED_SPANS,
+    FLEET_SETTLED_SPANS,
     FLEET_UNWATCHED_SPANS,
     FLEET_WAITING_SPANS,
     FLEET_WRITTEN_SPANS,
@@ -168,6 +171,7 @@ class FleetWatch:
                 continue
             try:
                 missed = recovery.run(tenant, mark_ns)
+                FLEET_RECOVERED_SPANS.inc(missed)
                 _log.info("looked at %d spans again", missed, extra={"tenant": name})
             except Exception as error:
                 self._fail("recover", error)
@@ -189,7 +193,7 @@ class FleetWatch:
             FLEET_UNWATCHED_SPANS.labels(reason="tenants").inc(len(spans))
             return
         try:
-            tenant.take(spans, self._clock.now_ns())
+            FLEET_SETTLED_SPANS.inc(tenant.take(spans, self._clock.now_ns()))
         except Exception as error:
             FLEET_UNWATCHED_SPANS.labels(reason="failed").inc(len(spans))
             self._fail("settle", error)
@@ -218,7 +222,7 @@ class FleetWatch:
     def _detect(self, now_ns: int) -> None:
         for tenant in self.tenants():
             try:
-                tenant.expire(now_ns)
+                FLEET_EXPIRED_SPANS.inc(tenant.expire(now_ns))
                 tenant.judge(now_ns)
             except Exception as error:
                 self._fail("detect", error)
