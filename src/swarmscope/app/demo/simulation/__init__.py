@@ -1,0 +1,1 @@
+"""A fleet of agents in virtual time: pure, seeded, without clock or network."""

@@ -1,0 +1,1 @@
+"""What the pretended fleet's events look like on the wire: OTLP, in four generations of conventions."""
