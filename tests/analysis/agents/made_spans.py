@@ -123,6 +123,8 @@ def _resolved(span: dict, above: dict | None, account: Account) -> dict:
     above = above or {"agent": "", "version": "", "team": "", "workflow": "", "conversation": "", "caller": "",
                       "pair": None, "via": "", "to_target": False}  # fmt: skip
     own, source, target = span.get("agent", ""), span.get("source", ""), span.get("target", "")
+    if not (own or target or span.get("operation", 0)):
+        source = ""  # a plain span, that only hands on what others say
     agent = own or source or above["agent"]
     shares = agent == above["agent"] or not above["agent"]
     here = {
