@@ -14,7 +14,9 @@ from swarmscope.analysis.agents.pathologies.repeats import find_repeats
 from swarmscope.analysis.agents.pathologies.retries import find_retry_storms
 from swarmscope.analysis.agents.pathologies.starvation import find_starvation
 from swarmscope.analysis.agents.pathologies.window import FleetWindow
-from swarmscope.model.fleet import Finding
+from swarmscope.model.fleet import Finding, FindingKind
+
+_CIRCLES = (FindingKind.CYCLE, FindingKind.PING_PONG)
 
 Detector = Callable[[FleetWindow], list[Finding]]
 
@@ -32,5 +34,12 @@ DETECTORS: tuple[Detector, ...] = (
 
 
 def detect(window: FleetWindow) -> list[Finding]:
-    """What all detectors find, in their order. Ids are those of the trouble: a `FindingTracker` joins rounds."""
-    return [finding for find in DETECTORS for finding in find(window)]
+    """What all detectors find, in their order. Ids are those of the trouble: a `FindingTracker` joins rounds.
+
+    One trouble is told once: repeats and costs of a run that goes round in a circle are what the circle consists of.
+    """
+    found = [finding for find in DETECTORS for finding in find(window)]
+    circling = {finding.evidence["run"] for finding in found if finding.kind in _CIRCLES}
+    looping = circling | {finding.evidence["run"] for finding in found if finding.kind == FindingKind.REPEAT}
+    explained = {FindingKind.REPEAT: circling, FindingKind.RUNAWAY_COST: looping}
+    return [each for each in found if each.evidence.get("run") not in explained.get(each.kind, ())]

@@ -35,8 +35,16 @@ def _of_agents(window: FleetWindow) -> list[Finding]:
     cost, calls = np.zeros((2, len(agents), n_minutes))
     np.add.at(cost, at, usage.measures[inside, UsageMeasure.COST_USD])
     np.add.at(calls, at, usage.measures[inside, UsageMeasure.INFERENCES])
+    width = settings.spend_minutes
+    spend = cost[:, -width:].sum(axis=1)
+    # Minutes before an agent's first only lower this median: whom it does not suspect is below the real limit too.
+    running = np.cumsum(np.pad(cost[:, :-width], ((0, 0), (1, 0))), axis=1)
+    sums = running[:, width:] - running[:, :-width]
+    median = np.median(sums, axis=1) if sums.shape[1] else np.zeros(len(agents))
+    suspects = (spend >= settings.min_runaway_usd) & (spend > settings.cost_ratio * median * (1 - 1e-9))
+    suspects |= spend > settings.max_usd_per_minute * width
     found = []
-    for row in np.flatnonzero(cost[:, -settings.spend_minutes :].sum(axis=1) >= settings.min_runaway_usd).tolist():
+    for row in np.flatnonzero(suspects).tolist():
         if agents[row] != NO_TEXT:
             finding = _of_agent(window, int(agents[row]), cost[row], calls[row])
             if finding is not None:
@@ -61,7 +69,7 @@ def _of_agent(window: FleetWindow, agent: int, cost: NDArray[np.float64], calls:
         per_call = spend / max(float(calls[-width:].sum()), 1)
         base_per_call = float(base_cost.sum()) / max(float(base_calls.sum()), 1)
         dearer = per_call / base_per_call if base_per_call > 0 else 0.0
-        one_run = _share_of_one_run(window, agent)
+        one_run = _share_of_one_run(window, agent) if spend > limit else 0.0
     is_burst = dearer < settings.step_cost_ratio and one_run < 0.5
     if not is_absolute and (spend <= limit or is_burst):
         return None
@@ -100,7 +108,14 @@ def _of_runs(window: FleetWindow) -> list[Finding]:
         return []
     median = float(np.median(paid))
     sigma = max(_MAD_TO_SIGMA * float(np.median(np.abs(paid - median))), _LEAST_DEVIATION * median)
-    limit = max(median + settings.cost_deviations * sigma, settings.run_cost_ratio * median, settings.min_runaway_usd)
+    # Runs are of several sorts, many cheap ones and some dear: what one of the dear sort costs is no runaway.
+    usual_most = float(np.quantile(paid, 0.95))
+    limit = max(
+        median + settings.cost_deviations * sigma,
+        settings.run_cost_ratio * median,
+        settings.cost_ratio * usual_most,
+        settings.min_runaway_usd,
+    )
     found = []
     for number in np.flatnonzero(costs > limit).tolist():
         rows = window.order[((window.run == number) & (cost > 0))[window.order]]

@@ -117,10 +117,10 @@ def _hops(window: FleetWindow) -> Hops:
     order = np.lexsort((columns["start_ns"], columns["run"]))
     columns = {name: column[order] for name, column in columns.items()}
     run, source, target = columns["run"], columns["source"], columns["target"]
-    # One interaction is often told by both sides: a span of the caller and one of the called inside it.
+    # One interaction is often told by both sides, by a span of the caller and one of the called inside or after it;
+    # and who turns to the same agent twice has not come round.
     again = np.zeros(len(run), np.bool_)
     again[1:] = (run[1:] == run[:-1]) & (source[1:] == source[:-1]) & (target[1:] == target[:-1])
-    again[1:] &= columns["start_ns"][1:] <= columns["seen_ns"][:-1]
     return Hops(**{name: column[~again] for name, column in columns.items()})
 
 
