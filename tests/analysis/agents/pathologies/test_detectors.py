@@ -170,6 +170,12 @@ class TestCrashes:
     def test_announced(self):
         assert kinds(fleet(), [step("a", NOW - 900, 0, seen=NOW - 9)]) == set()
 
+    def test_asked_and_silent(self):
+        past = [step("a", NOW - 80, NOW - 79, content=1)]
+        asked = [step("x", NOW - 60, 0, target="a", operation=13)]
+        assert only(Kind.CRASH, fleet() + past, asked).agents == ("a",)
+        assert kinds(fleet() + past, [*asked, step("a", NOW - 50, 0, operation=CHAT)]) == set()
+
     def test_everybody_is_silent(self):
         assert kinds(fleet(NOW - 50), [step("a", NOW - 90, 0, seen=NOW - 45)]) == set()
 

@@ -12,6 +12,7 @@ from swarmscope.model.fleet import Finding, FindingKind
 from swarmscope.model.spans import SpanStatus
 
 _MIN_STEPS = 20  # of an agent whose silence after errors says something
+_AT_WORK_NS = 120 * 10**9  # who was heard of so shortly before it was asked was at work
 _USUAL_PAUSES = 10  # silence is long when it is so many times the median pause
 
 
@@ -40,7 +41,33 @@ def find_crashes(window: FleetWindow) -> list[Finding]:
         confidence = 1 - 0.2 * limit_ns / silent_ns
         told = (summary, evidence, ())
         found.append(to_finding(window, FindingKind.CRASH, [agent], int(heard[agent]), confidence, told))
+    found += _unanswering(window, heard, limit_ns)
     return found + _after_errors(window, heard, {finding.agents[0] for finding in found})
+
+
+def _unanswering(window: FleetWindow, heard: NDArray[np.int64], limit_ns: int) -> list[Finding]:
+    """Agents that were at work, were asked by others, and gave no sign of life: they died before announcing a span."""
+    spans = window.opened.spans
+    asked = (spans.target != NO_TEXT) & (spans.target != spans.agent) & (spans.start_ns < window.now_ns - limit_ns)
+    found = []
+    for agent in np.unique(spans.target[asked]).tolist():
+        rows = np.flatnonzero(asked & (spans.target == agent))
+        since_ns, last_ns = int(spans.start_ns[rows].min()), int(heard[agent])
+        if (spans.agent == agent).any() or not since_ns - _AT_WORK_NS < last_ns < window.now_ns - limit_ns:
+            continue
+        silent_ns = window.now_ns - max(last_ns, since_ns)
+        if silent_ns <= limit_ns:
+            continue
+        evidence: dict[str, object] = {
+            "waiting_spans": len(rows), "silent_s": silent_ns / 1e9, "threshold_s": limit_ns / 1e9,
+            **shown(spans, rows.tolist()),
+        }  # fmt: skip
+        told = (f"{window.name(agent)} was at work and answers no more, {len(rows)} spans wait for it", evidence, ())
+        begin_ns = max(last_ns, since_ns)
+        # As where spans are no longer announced, but a little less sure.
+        confidence = 0.9 - 0.2 * limit_ns / silent_ns
+        found.append(to_finding(window, FindingKind.CRASH, [agent], begin_ns, confidence, told))
+    return found
 
 
 def _after_errors(window: FleetWindow, heard: NDArray[np.int64], known: set[str]) -> list[Finding]:
