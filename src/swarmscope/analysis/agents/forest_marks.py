@@ -12,6 +12,7 @@ from swarmscope.analysis.agents.forest_tables import (
     INNER_COST,
     INNER_TOKENS,
     NONE,
+    OWN_AGENT,
     ROOT,
     SAME_TOOL,
     SAYS,
@@ -20,6 +21,7 @@ from swarmscope.analysis.agents.forest_tables import (
     TOKENS_BELOW,
     TOLD,
     ForestState,
+    Records,
     find,
 )
 from swarmscope.analysis.agents.settled import Counted
@@ -94,6 +96,12 @@ def mark_ancestors(forest: ForestState, node: Int, answers: Answers) -> None:
         _mark(forest, node, bits, answers)
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _is_entry(span: Records, above: Records) -> Int:
+    """Whether another agent's work begins with a span."""
+    return span.flags & OWN_AGENT and above.agent != NO_TEXT and above.agent != span.agent
+
+
 @njit(nogil=True, cache=True)
 def mark_outer_calls(forest: ForestState, node: Int, outer_key: Int, answers: Answers) -> None:
     """Tell the calls of models around this one, if they are the same call told by another instrumentation."""
@@ -121,4 +129,6 @@ def mark_outer_calls(forest: ForestState, node: Int, outer_key: Int, answers: An
         if nodes[outer].flags & ROOT:
             return
         above = find(forest, nodes[outer].parent)
-        outer_key = nodes[above].call if above != NONE else np.uint64(0)
+        if above == NONE or _is_entry(nodes[outer], nodes[above]):
+            return
+        outer_key = nodes[above].call
