@@ -1,6 +1,7 @@
-"""`python -m swarmscope.app.demo ENDPOINT`: run the pretended fleet until a signal or the end of standard input.
+"""`python -m swarmscope.app.demo ENDPOINT [SECONDS]`: the fleet of `up --demo`, with so many seconds of history first.
 
-The token, if one is needed, is read from the variable SWARMSCOPE_TOKEN, so that it shows in no list of processes.
+It ends with a signal or the end of standard input. The token, if one is needed, is read from the variable
+SWARMSCOPE_TOKEN, so that it shows in no list of processes.
 """
 
 from __future__ import annotations
@@ -9,12 +10,8 @@ import os
 import signal
 import sys
 import threading
-import time
 
-from swarmscope.app.demo.fleet import Fleet
-from swarmscope.app.demo.telemetry import FleetTelemetry
-
-_TICK_S = 1.0
+from swarmscope.app.demo.running import DemoFleet, DemoOptions, be_modest
 
 
 def _stop_with_parent(stopping: threading.Event) -> None:
@@ -24,19 +21,14 @@ def _stop_with_parent(stopping: threading.Event) -> None:
 
 
 def main() -> None:
-    """Tick once a second."""
+    """Run until told to stop."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     threading.Thread(target=_stop_with_parent, args=(stopping,), daemon=True).start()
-    fleet = Fleet()
-    telemetry = FleetTelemetry(fleet, sys.argv[1], os.environ.get("SWARMSCOPE_TOKEN"))
-    last = time.monotonic()
-    while not stopping.wait(_TICK_S):
-        now = time.monotonic()
-        telemetry.record(fleet.tick(now - last))
-        last = now
-    telemetry.close()
+    be_modest()
+    since_s = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+    DemoFleet(DemoOptions(sys.argv[1], os.environ.get("SWARMSCOPE_TOKEN"), since_s=since_s), stopping).run()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 
 _END_S = 2.0
+# So that dashboards are not empty at first.
+_HISTORY_S = 3600
 
 
 @contextlib.asynccontextmanager
@@ -16,7 +18,7 @@ async def demonstrating(endpoint: str, token: str | None) -> AsyncIterator[None]
     """Run the pretended fleet against an OTLP/HTTP endpoint while the context lives."""
     environment = {**os.environ, **({"SWARMSCOPE_TOKEN": token} if token else {})}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "swarmscope.app.demo", endpoint,
+        sys.executable, "-m", "swarmscope.app.demo", endpoint, str(_HISTORY_S),
         stdin=asyncio.subprocess.PIPE, env=environment, start_new_session=True,
     )  # fmt: skip
     try:

@@ -22,21 +22,22 @@ _SEVERITIES = {
 _MIND = "fleet-mind"
 
 
-def _ids(step: Step) -> dict[str, bytes]:
-    return {"trace_id": step.trace_id.to_bytes(16, "big"), "span_id": step.span_id.to_bytes(8, "big")}
+def _ids(step: Step) -> tuple[bytes, bytes]:
+    return step.trace_id.to_bytes(16, "big"), step.span_id.to_bytes(8, "big")
 
 
 def to_span(step: Step) -> Span:
     """A step that is over."""
     name, kind, attributes = describe(step)
-    span = Span(
-        **_ids(step), name=name, kind=kind, start_time_unix_nano=step.start_ns, end_time_unix_nano=step.end_ns,
-        attributes=key_values(attributes),
-    )  # type: ignore[arg-type]  # fmt: skip
+    trace_id, span_id = _ids(step)
+    span = Span(trace_id=trace_id, span_id=span_id, name=name, attributes=key_values(attributes))
+    span.kind = Span.SpanKind.ValueType(kind)
+    span.start_time_unix_nano, span.end_time_unix_nano = step.start_ns, step.end_ns
     if step.parent_id:
         span.parent_span_id = step.parent_id.to_bytes(8, "big")
     if step.link is not None:
-        span.links.add(**_ids(step.link))  # type: ignore[arg-type]
+        linked_trace, linked_span = _ids(step.link)
+        span.links.add(trace_id=linked_trace, span_id=linked_span)
     if step.error:
         span.status.code = Status.STATUS_CODE_ERROR
         span.status.message = step.error
@@ -61,10 +62,11 @@ def trace_request(events: Iterable[Event], resources: Resources) -> ExportTraceS
 
 
 def _record(step: Step, at_ns: int, severity: str, attributes: dict[str, Value]) -> LogRecord:
+    trace_id, span_id = _ids(step)
     return LogRecord(
-        **_ids(step), time_unix_nano=at_ns, observed_time_unix_nano=at_ns, severity_number=_SEVERITIES[severity],
-        severity_text=severity, attributes=key_values(attributes), flags=1,
-    )  # type: ignore[arg-type]  # fmt: skip
+        trace_id=trace_id, span_id=span_id, time_unix_nano=at_ns, observed_time_unix_nano=at_ns, flags=1,
+        severity_number=_SEVERITIES[severity], severity_text=severity, attributes=key_values(attributes),
+    )  # fmt: skip
 
 
 def _of(step: Step) -> dict[str, Value]:
@@ -101,9 +103,10 @@ def _to_record(event: Event) -> tuple[str, str, LogRecord] | None:
 
 def to_brain_state(event: BrainState) -> dict[str, object]:
     """In the form of the SDK's JSON Schema."""
+    weights = [list(row) for row in event.neural_connectivity]
     return {
         "timestamp": event.at_ns / 1e9,
-        "neural_connectivity": {"units": list(event.units), "weights": [list(row) for row in event.neural_connectivity]},
+        "neural_connectivity": {"units": list(event.units), "weights": weights},
         "coherence_by_region": event.coherence_by_region,
         "modules": [
             {"name": team, "activity": activity,
