@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.fleet.watched import NS, PRICED, START_NS, Watched, span
 
-from swarmscope.fleet.presence import judge_presence
-from swarmscope.fleet.queries import BudgetView
+from swarmscope.analysis.agents.budgets import Budget
+from swarmscope.fleet.judgement import Rules
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.fleet import Finding, FindingKind, UsageMeasure
@@ -109,7 +109,7 @@ def test_a_trace_that_sampling_let_go_is_still_a_run(watched: Watched) -> None:
 
 def test_findings_are_series_lines_and_rows_while_they_last_and_after(tmp_path: Path) -> None:
     found: list[Finding] = []
-    watched = Watched(tmp_path, judge=lambda moment: judge_presence(moment)._replace(findings=list(found)))
+    watched = Watched(tmp_path, rules=Rules(detect=lambda window: list(found)))
     watched.send(*WORK)
     found.append(Finding("f1", FindingKind.PING_PONG, ("ada", "bob"), START_NS, 0, 0.9, "to and fro"))
     watched.run(14)
@@ -118,7 +118,7 @@ def test_findings_are_series_lines_and_rows_while_they_last_and_after(tmp_path: 
     assert [(line.metadata["finding_state"], line.level) for line in watched.lines.lines()] == [("active", 4)]
     assert [finding.end_ns for finding in watched.store.read_findings("t", 0, watched.clock.ns)] == [0]
     found.clear()
-    watched.run(30)
+    watched.run(45)
     assert watched.last("agi_agent_findings", "kind", "agent_name") == {}
     assert [line.metadata["finding_state"] for line in watched.lines.lines()] == ["active", "resolved"]
     for _ in range(2):  # from memory, and from the store
@@ -128,19 +128,20 @@ def test_findings_are_series_lines_and_rows_while_they_last_and_after(tmp_path: 
 
 
 def test_budgets_are_series(tmp_path: Path) -> None:
-    budget = BudgetView(
-        "team", "team", "red", "usd", 10.0, 5.0, 0.5, 2.0, START_NS, START_NS + 60 * NS, START_NS + 9 * NS
-    )
-    watched = Watched(tmp_path, judge=lambda moment: judge_presence(moment)._replace(budgets=(budget,)))
+    budgets = (Budget("models", 1.0, per="agent"), Budget("talk", 0.4, per="conversation"))
+    watched = Watched(tmp_path, rules=Rules(budgets=budgets))
     watched.send(*WORK)
     watched.run(12)
-    told = {name: watched.last(f"agi_budget_{name}", "budget", "subject") for name in (
-        "used", "limit", "used_ratio", "burn_rate", "exhaustion_timestamp_seconds")}  # fmt: skip
-    assert {name: values[("team", "red")] for name, values in told.items()} == {
-        "used": 5, "limit": 10, "used_ratio": 0.5, "burn_rate": 2,
-        "exhaustion_timestamp_seconds": START_NS / NS + 9,
-    }  # fmt: skip
-    assert watched.view.budgets("t") == [budget]
+    used = watched.last("agi_budget_used_ratio", "budget", "subject")
+    assert used[("models", "ada")] == used[("models", "bob")] == 0.25
+    (over,) = [one for one in watched.view.findings("t", START_NS, watched.clock.ns) if one.end_ns == 0]
+    assert (over.kind, over.confidence, over.evidence["subject"]) == ("budget", 1, "c1")
+    # The next process has it from the store.
+    watched.again()
+    watched.watch.recover()
+    watched.run(12)
+    assert watched.last("agi_budget_used_ratio", "budget", "subject")[("models", "ada")] == 0.25
+    assert {status.subject: status.used for status in watched.view.budgets("t")} == {"ada": 0.25, "bob": 0.25}
 
 
 def test_tenants_are_apart_and_bounded(tmp_path: Path) -> None:

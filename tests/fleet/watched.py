@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from swarmscope.fleet.judgement import Judge
+from swarmscope.fleet.judgement import Rules
 from swarmscope.fleet.live_view import LiveFleet
 from swarmscope.fleet.low_water import LowWaterMarks
-from swarmscope.fleet.presence import judge_presence
 from swarmscope.fleet.recovery import SpanSource
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.fleet.watch import FleetOutlets, FleetSources, FleetWatch
@@ -75,7 +74,7 @@ class Watched:
     reader: MemoryReader = field(default_factory=MemoryReader)
     log_reader: MemoryLogReader = field(default_factory=MemoryLogReader)
     spans: MemorySpanReader = field(default_factory=MemorySpanReader)
-    judge: Judge = judge_presence
+    rules: Rules = field(default_factory=Rules)
     store: MemoryFleet = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +87,7 @@ class Watched:
         source = SpanSource(self.spans, self.normaliser.normalise)
         sources = FleetSources(
             self.store, self.reader, self.log_reader, LowWaterMarks(self.folder / "marks.json", NS), source,
-            self.store.stored_keys, self.judge,
+            self.store.stored_keys, self.rules,
         )  # fmt: skip
         outlets = FleetOutlets(self.store, self.metrics, self.metrics.index, self.lines, self.lines.index)
         self.watch = FleetWatch(self.settings, self.vocabulary, outlets, sources, self.clock)

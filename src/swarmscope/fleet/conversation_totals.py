@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.analysis.agents.settled import Counted, Settled
-from swarmscope.fleet.series import Family, Labels, SeriesTable, labels
+from swarmscope.fleet.series import Family, SeriesTable, labels
+from swarmscope.model.fleet import GRAIN_NS
 from swarmscope.model.labels import Utf8Column
 
 FAMILIES = (
     Family("agi_conversation_cost_usd", "gauge", "Money that a conversation has cost so far, in US dollars."),
     Family("agi_conversation_tokens", "gauge", "Tokens that a conversation has used so far."),
 )
+_NS_PER_MS = 1_000_000
 _MAX_REMEMBERED = 20_000
 _MAX_PARTS = 64
 
@@ -59,14 +61,20 @@ class ConversationTotals:
 
     def refresh(self, now_ms: int) -> None:
         """Choose which of those that were touched lately have series."""
+        dearest = self.dearest(now_ms)
+        values = {labels(conversation=name): (cost_usd, tokens) for name, (cost_usd, tokens, _) in dearest.items()}
+        self.table.replace(values, now_ms)
+
+    def dearest(self, now_ms: int) -> dict[str, tuple[float, float, int]]:
+        """Money, tokens and the last minute [ns] of those that cost most, by their ids."""
         self._add_up(now_ms)
-        values: dict[Labels, tuple[float, float]] = {}
+        found = {}
         for sums in self._parts:
             for row in np.lexsort((sums.key, -sums.tokens, -sums.cost_usd))[: self._max_series].tolist():
-                told = labels(conversation=_text(sums.id, row))
-                if told:
-                    values[told] = (float(sums.cost_usd[row]), float(sums.tokens[row]))
-        self.table.replace(values, now_ms)
+                minute_ns = int(sums.touched_ms[row]) * _NS_PER_MS // GRAIN_NS * GRAIN_NS
+                found[_text(sums.id, row)] = float(sums.cost_usd[row]), float(sums.tokens[row]), minute_ns
+        found.pop("", None)
+        return found
 
     def _add_up(self, now_ms: int) -> None:
         """One part, without what was not touched for long; where there is no room, what was touched last stays."""

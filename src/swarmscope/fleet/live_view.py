@@ -9,12 +9,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.analysis.agents.budgets import BudgetStatus
 from swarmscope.analysis.agents.conversations import Conversation, to_conversation
 from swarmscope.analysis.agents.forest import SpanForest
 from swarmscope.analysis.agents.graphs import Graph, to_graph
 from swarmscope.analysis.agents.runs import Run, to_run
 from swarmscope.fleet.judgement import StandingStatus
-from swarmscope.fleet.queries import AgentDetail, AgentView, BudgetView, FleetEdges, FleetUsage
+from swarmscope.fleet.queries import AgentDetail, AgentView, FleetEdges, FleetUsage
 from swarmscope.fleet.recovery import SpanSource
 from swarmscope.fleet.span_sets import conversation_names, joined, of_conversation, of_trace, to_summary
 from swarmscope.fleet.stored_spans import to_batch
@@ -202,7 +203,7 @@ class LiveFleet:
                 known[finding.id] = finding
         return sorted(known.values(), key=lambda finding: (-finding.begin_ns, finding.id))
 
-    def budgets(self, tenant: str) -> list[BudgetView]:
+    def budgets(self, tenant: str) -> list[BudgetStatus]:
         """As `FleetView.budgets`."""
         watch = self._watch.tenant(tenant)
         return [] if watch is None else watch.budgets()

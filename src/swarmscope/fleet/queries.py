@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from swarmscope.analysis.agents.budgets import BudgetStatus
 from swarmscope.analysis.agents.conversations import Conversation
 from swarmscope.analysis.agents.graphs import Graph
 from swarmscope.analysis.agents.runs import Run
@@ -14,7 +15,7 @@ from swarmscope.model.fleet import AgentRecord, AgentState, ConversationSummary,
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """One agent in the list; the figures are sums since the program began to watch."""
+    """One agent in the list; the figures are of the last hour."""
 
     record: AgentRecord
     state: AgentState
@@ -52,23 +53,6 @@ class AgentDetail:
     edges: FleetEdges  # those that it is a side of
     usage: FleetUsage  # by model, operation and tool
     findings: tuple[Finding, ...]  # the newest first
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetView:
-    """How far a budget is used up."""
-
-    name: str
-    scope: str  # agent, team, conversation or day
-    subject: str  # whose: the name of the agent, the team or the conversation; empty for all together
-    unit: str  # usd or tokens
-    limit: float
-    used: float
-    used_ratio: float
-    burn_rate: float  # 1 uses all of it up exactly at the period's end
-    period_start_ns: int
-    period_end_ns: int
-    exhausted_ns: int | None  # when it is or will be used up at this rate; None where not within the period
 
 
 class FleetView(Protocol):
@@ -114,6 +98,6 @@ class FleetView(Protocol):
         """Findings that lasted in the range, the newest first."""
         ...
 
-    def budgets(self, tenant: str) -> list[BudgetView]:
+    def budgets(self, tenant: str) -> list[BudgetStatus]:
         """All budgets that the settings name, one for each subject."""
         ...

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from swarmscope.analysis.agents.budgets import BudgetStatus
 from swarmscope.analysis.agents.edges import to_edges
 from swarmscope.analysis.agents.forest import SpanForest
 from swarmscope.analysis.agents.settled import OpenSpans, Settled
@@ -16,10 +17,10 @@ from swarmscope.analysis.agents.usage import to_usage
 from swarmscope.fleet.conversation_totals import FAMILIES as CONVERSATION_FAMILIES
 from swarmscope.fleet.conversation_totals import ConversationTotals
 from swarmscope.fleet.judgement import FAMILIES as JUDGEMENT_FAMILIES
-from swarmscope.fleet.judgement import FleetMoment, Judge, Judgement, StandingStatus
+from swarmscope.fleet.judgement import FleetMoment, Judgement, Rules, StandingStatus
 from swarmscope.fleet.memory_gauges import MemoryGauges
-from swarmscope.fleet.queries import BudgetView
 from swarmscope.fleet.recent import RecentSpans
+from swarmscope.fleet.recent_usage import RecentUsage
 from swarmscope.fleet.registry import Registry
 from swarmscope.fleet.series import Moment, Publication
 from swarmscope.fleet.settings import FleetSettings
@@ -28,7 +29,7 @@ from swarmscope.fleet.totals import FleetTotals
 from swarmscope.fleet.unwritten import Unwritten
 from swarmscope.model.agents import AgentSpans, Vocabulary
 from swarmscope.model.contracts import SeriesIndex
-from swarmscope.model.fleet import AgentRecord, Finding, FleetRows
+from swarmscope.model.fleet import AgentRecord, Finding, FleetRows, Usage
 
 # Of what the program makes itself. Memory is not among them: it is told where an agent tells it.
 OWN_METRICS = tuple(
@@ -63,7 +64,7 @@ class TenantParts(NamedTuple):
     """What the watch over a tenant is made with."""
 
     seed: int  # of the series' index
-    judge: Judge
+    rules: Rules = Rules()
     memory: MemoryGauges | None = None  # copies the tenant's series of memory
 
 
@@ -90,7 +91,8 @@ class TenantWatch:
             settings.max_conversation_series, round(settings.idle_series_s * _MS_PER_S), seed
         )
         self.unwritten = Unwritten(name, settings.max_unwritten_spans)
-        self.judgement = Judgement(parts.judge, settings.max_agents, seed)
+        self.usage = RecentUsage(parts.rules.horizon_ns)
+        self.judgement = Judgement(name, parts.rules, vocabulary, settings.max_agents, seed)
         self.published_ms = 0
         self._memory = parts.memory
         self._arrivals = _Arrivals(patience_ns)
@@ -127,13 +129,16 @@ class TenantWatch:
             self._arrivals.note(spans, now_ns)
             settled = self._without_stored(self.forest.settle(spans, now_ns))
             self._see(settled, now_ns)
-            self.unwritten.add(settled.spans, settled.caller, to_edges(settled), to_usage(settled))
+            usage = to_usage(settled)
+            self.usage.add(usage)
+            self.unwritten.add(settled.spans, settled.caller, to_edges(settled), usage)
 
     def _count(self, settled: Settled, now_ns: int) -> None:
         edges, usage = to_edges(settled), to_usage(settled)
         now_ms = now_ns // _NS_PER_MS
         self.totals.add_edges(edges, now_ms)
         self.totals.add_usage(usage, now_ms)
+        self.usage.add(usage)
         self.conversations.add(settled, now_ms)
         self._see(settled, now_ns)
         self.unwritten.add(settled.spans, settled.caller, edges, usage)
@@ -160,10 +165,11 @@ class TenantWatch:
             with self.lock:
                 self._memory.refresh(self.name, now_ms)
 
-    def remember(self, records: list[AgentRecord], now_ns: int) -> None:
-        """Agents that the store knows."""
+    def remember(self, records: list[AgentRecord], usage: Usage, now_ns: int) -> None:
+        """Agents that the store knows, and what they have used by minute back to `usage.horizon_ns`."""
         since_ns = now_ns - round(self._settings.forget_after_s * _NS_PER_S)
         with self.lock:
+            self.usage.add(usage)
             self.registry.add([record for record in records if record.last_seen_ns >= since_ns])
 
     def see_names(self, names: list[str], now_ns: int) -> None:
@@ -192,11 +198,12 @@ class TenantWatch:
                 self.registry.see_spans(replace(seen, end_ns=opened.seen_ns), now_ns)
             records = self.registry.records()
             recent = self.recent.all(now_ns)
-        self.judgement.judge(FleetMoment(recent, opened, records, self._vocabulary, now_ns))
+            dearest = self.conversations.dearest(now_ns // _NS_PER_MS)
+            self.judgement.judge(FleetMoment(recent, opened, records, self.usage, dearest, now_ns))
 
     def take_news(self) -> list[Finding]:
         """Findings that began or ended since the last call."""
-        return self.judgement.findings.take_news()
+        return self.judgement.take_news()
 
     def status(self, name: str) -> StandingStatus | None:
         """The state of an agent; None where it is not known here."""
@@ -204,9 +211,9 @@ class TenantWatch:
 
     def findings(self) -> tuple[Finding, ...]:
         """Those that last, and those that ended lately."""
-        return self.judgement.findings.all()
+        return self.judgement.findings()
 
-    def budgets(self) -> list[BudgetView]:
+    def budgets(self) -> list[BudgetStatus]:
         """How far budgets are used up."""
         return list(self.judgement.budgets)
 
@@ -225,13 +232,13 @@ class TenantWatch:
     def begin_write(self) -> FleetRows | None:
         """What is to be written now; `unwritten.end` MUST follow unless there is nothing."""
         with self.lock:
-            agents, findings = self.registry.take_changed(), self.judgement.findings.take_changed()
+            agents, findings = self.registry.take_changed(), self.judgement.take_changed()
         rows = self.unwritten.begin(agents, findings)
         if rows is None or rows.agents is not agents:
             # What could not be written before goes first.
             with self.lock:
                 self.registry.keep_changed(agents)
-                self.judgement.findings.keep_changed(findings)
+                self.judgement.keep_changed(findings)
         return rows
 
     def earliest_ns(self, now_ns: int) -> int:

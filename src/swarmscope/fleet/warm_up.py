@@ -9,7 +9,6 @@ from swarmscope.analysis.agents.conversations import to_conversation
 from swarmscope.analysis.agents.graphs import to_graph
 from swarmscope.analysis.agents.runs import to_run
 from swarmscope.fleet.finding_lines import to_lines
-from swarmscope.fleet.presence import judge_presence
 from swarmscope.fleet.series import Moment
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.fleet.sums import sum_edges, sum_usage
@@ -39,7 +38,7 @@ def warm_up() -> None:
     """Compile, or load from the cache."""
     vocabulary, index = Vocabulary(), _NothingKnown()
     settings = FleetSettings(max_known_spans=64, max_recent_spans=64, max_agents=16, max_series=16)
-    tenant = TenantWatch("warm-up", settings, vocabulary, TenantParts(index.seed, judge_presence))
+    tenant = TenantWatch("warm-up", settings, vocabulary, TenantParts(index.seed))
     # Parents first, and children first: who comes early waits.
     for first_key, step in ((1, 1), (100 + _N, -1)):
         for part in _parts(vocabulary, first_key, step):

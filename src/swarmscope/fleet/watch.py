@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from swarmscope.fleet.finding_lines import to_lines
 from swarmscope.fleet.inbox import Inbox
-from swarmscope.fleet.judgement import Judge
+from swarmscope.fleet.judgement import Rules
 from swarmscope.fleet.low_water import LowWaterMarks
 from swarmscope.fleet.memory_gauges import MemoryGauges
-from swarmscope.fleet.presence import judge_presence
 from swarmscope.fleet.recovery import Recovery, SpanSource, StoredKeys
 from swarmscope.fleet.series import Moment
 from swarmscope.fleet.settings import FleetSettings
@@ -56,7 +55,7 @@ class FleetOutlets:
 
 @dataclass(frozen=True, slots=True)
 class FleetSources:
-    """What is asked. `stored_keys`: as `Recovery` has it. `judge`: what thinks about agents."""
+    """What is asked. `stored_keys`: as `Recovery` has it. `rules`: what counts as wrong."""
 
     store: FleetReader
     metrics: Reader
@@ -64,7 +63,7 @@ class FleetSources:
     marks: LowWaterMarks
     spans: SpanSource
     stored_keys: StoredKeys
-    judge: Judge = judge_presence
+    rules: Rules
 
 
 class _Due:
@@ -206,9 +205,12 @@ class FleetWatch:
                 return tenant
             settings, seed = self._settings, self._outlets.series.seed
             memory = MemoryGauges(self._sources.metrics, settings.agent_labels, settings.max_agents, seed)
-            tenant = TenantWatch(name, settings, self._vocabulary, TenantParts(seed, self._sources.judge, memory))
+            tenant = TenantWatch(name, settings, self._vocabulary, TenantParts(seed, self._sources.rules, memory))
         try:
-            tenant.remember(self._sources.store.read_agents(name), self._clock.now_ns())
+            now_ns, store = self._clock.now_ns(), self._sources.store
+            begin_ns = now_ns - tenant.usage.horizon_ns
+            used = store.read_usage(name, begin_ns, now_ns, ("agent", "team"), by_minute=True)
+            tenant.remember(store.read_agents(name), used, now_ns)
         except Exception as error:
             self._fail("recover", error)
         with self._tenants_lock:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from dataclasses import fields
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ByteSize, Field
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, StringConstraints
 
-from swarmscope.app.durations import Duration
+from swarmscope.analysis.agents.budgets import Budget
+from swarmscope.analysis.agents.pathologies.settings import DetectionSettings
+from swarmscope.analysis.agents.status import StatusSettings
+from swarmscope.app.durations import Duration, parse_duration
 from swarmscope.app.settings.fields import Count, FilePath, PositiveLength, Section, Size
+from swarmscope.fleet.judgement import Rules
 from swarmscope.fleet.settings import FleetSettings
 from swarmscope.ingest.genai.price_files import PriceFileError, load_price_file
 
-_MS_PER_S = 1000
+_MS_PER_S, _NS_PER_MS, _NS_PER_S = 1000, 1_000_000, 1_000_000_000
 
 
 def _check_prices(path: FilePath) -> FilePath:
@@ -82,6 +88,61 @@ class WatchSection(Section):
     )
 
 
+def _check_thresholds(given: dict[str, Any]) -> dict[str, float]:
+    read: dict[str, float] = {}
+    for name, value in given.items():
+        if name not in THRESHOLDS:
+            raise ValueError(f"{name} is none; known are {', '.join(THRESHOLDS)}")
+        if isinstance(value, str):
+            value = parse_duration(value).seconds
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a number above 0, or a duration such as 30s")
+        read[name] = value
+    return read
+
+
+# Names as the settings have them; times are given as durations or in seconds.
+THRESHOLDS = {each.name.removesuffix("_ns"): each for each in fields(DetectionSettings)}
+Thresholds = Annotated[dict[str, float], BeforeValidator(_check_thresholds)]
+
+
+class BudgetSection(Section):
+    """What may be spent."""
+
+    name: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="How it is called in series and findings."
+    )
+    limit: Annotated[float, Field(gt=0)] = Field(description="How much may be used in each period.")
+    unit: Literal["usd", "tokens"] = Field(default="usd", description="Of what.")
+    per: Literal["agent", "team", "conversation", "day"] = Field(
+        default="day", description="Each agent, team or conversation has its own; `day`: the whole fleet together."
+    )
+    of: str = Field(default="", description="The one agent, team or conversation that it is for; empty: each.")
+    period: PositiveLength = Field(default=parse_duration("1d"), description="Days begin at midnight UTC.")
+
+    def to_budget(self) -> Budget:
+        """What is judged."""
+        return Budget(self.name, self.limit, self.unit, self.per, self.of, self.period.ms * _NS_PER_MS)
+
+
+class StatusSection(Section):
+    """From where on an agent is in a state."""
+
+    active: PositiveLength = Field(default=_length(60), description="Active for so long after a sign of life.")
+    offline: PositiveLength = Field(default=_length(600), description="Offline after so long without one.")
+    stalled: PositiveLength = Field(
+        default=_length(300), description="Stalled: spans are open and none ended for so long."
+    )
+
+    def to_settings(self) -> StatusSettings:
+        """What the judge is told."""
+        return StatusSettings(
+            active_ns=self.active.ms * _NS_PER_MS,
+            offline_ns=self.offline.ms * _NS_PER_MS,
+            stalled_ns=self.stalled.ms * _NS_PER_MS,
+        )
+
+
 class AgentsSection(Section):
     """What is known of agents; see [agents](agents.md)."""
 
@@ -96,6 +157,27 @@ class AgentsSection(Section):
         default=None, description="YAML file of prices that go before those of the table that comes with the program."
     )
     watch: WatchSection = WatchSection()
+    status: StatusSection = StatusSection()
+    thresholds: Thresholds = Field(
+        default_factory=dict,
+        description="Thresholds of what counts as wrong that are not the usual ones: name → number or duration.",
+    )
+    budgets: list[BudgetSection] = Field(default_factory=list, description="Budgets of money or tokens.")
+
+    def to_rules(self) -> Rules:
+        """What counts as wrong, and what may be spent."""
+        chosen: dict[str, Any] = {}
+        for name, value in self.thresholds.items():
+            field = THRESHOLDS[name]
+            if field.name.endswith("_ns"):
+                chosen[field.name] = round(value * _NS_PER_S)
+            else:
+                chosen[field.name] = int(value) if field.type == "int" else float(value)
+        return Rules(
+            detection=DetectionSettings(**chosen),
+            status=self.status.to_settings(),
+            budgets=tuple(budget.to_budget() for budget in self.budgets),
+        )
 
     def to_settings(self) -> FleetSettings:
         """What the watch is told."""

@@ -85,6 +85,7 @@ def make_fleet(settings: Settings, stores: FleetStores, vocabulary: Vocabulary, 
         marks=LowWaterMarks(settings.data / MARKS_FILE, _MARGIN_NS),
         spans=spans,
         stored_keys=fleet.stored_keys,
+        rules=chosen.to_rules(),
     )
     sinks = FleetOutlets(fleet, stores.metrics, store.index, stores.lines, store.log_index)
     watch = FleetWatch(told, vocabulary, sinks, sources, clock)
