@@ -277,12 +277,12 @@ class TestCosts:
             for at in range(30)
         ]
         rows += [
-            step("b", NOW - 40 + at, NOW - 39 + at, operation=CHAT, cost_usd=0.05, trace=99, content=at + 99)
+            step("b", NOW - 40 + at, NOW - 39 + at, operation=CHAT, cost_usd=0.1, trace=99, content=at + 99)
             for at in range(20)
         ]
         finding = only(Kind.RUNAWAY_COST, rows)
         assert finding.agents == ("b",)
-        assert finding.evidence["spent_usd"] == pytest.approx(1.0)
+        assert finding.evidence["spent_usd"] == pytest.approx(2.0)
 
 
 def test_nothing_at_all():

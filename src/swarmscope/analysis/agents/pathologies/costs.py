@@ -114,7 +114,7 @@ def _of_runs(window: FleetWindow) -> list[Finding]:
         median + settings.cost_deviations * sigma,
         settings.run_cost_ratio * median,
         settings.cost_ratio * usual_most,
-        settings.min_runaway_usd,
+        settings.min_runaway_run_usd,
     )
     found = []
     for number in np.flatnonzero(costs > limit).tolist():

@@ -42,6 +42,7 @@ class DetectionSettings:
     min_runaway_usd: float = 0.1  # in `spend_minutes`
     max_usd_per_minute: float = 20.0  # of one agent, whatever its base
     min_base_runs: int = 20
+    min_runaway_run_usd: float = 1.0  # the dearest of usual runs vary widely: less is not worth an alarm
     run_cost_ratio: float = 10.0
     # Deadlock and starvation.
     deadlock_age_ns: int = 30 * _S
