@@ -47,5 +47,5 @@ def test_what_is_wrong_is_told(told: dict, words: str) -> None:
 def test_a_price_file_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "prices.yaml"
     path.write_text("prices:\n  - model: m\n    inputs: 3\n")
-    with pytest.raises(ValidationError, match="prices.yaml.*inputs"):
+    with pytest.raises(ValidationError, match=r"prices\.yaml.*inputs"):
         AgentsSection.model_validate({"prices": path})
