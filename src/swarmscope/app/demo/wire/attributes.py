@@ -85,6 +85,9 @@ def _legacy(step: Step) -> Description:
     described = _current(step)
     attributes = described.attributes
     if step.model is not None:
+        # Who calls stood on the agent's span alone then.
+        for name in ("gen_ai.agent.name", "gen_ai.agent.version", "gen_ai.conversation.id"):
+            attributes.pop(name, None)
         attributes["gen_ai.system"] = attributes.pop("gen_ai.provider.name")
         attributes.pop("gen_ai.usage.cache_read.input_tokens", None)
         for old, new in (("prompt", "input"), ("completion", "output")):
