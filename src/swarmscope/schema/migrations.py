@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from swarmscope.schema import rollups
+from swarmscope.schema.agent_tables import AGENT_TABLES
 from swarmscope.schema.log_tables import LOG_TABLES
 from swarmscope.schema.span_tables import SPAN_TABLES
 from swarmscope.schema.tables import METRIC_TABLES
@@ -33,6 +34,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(version=2, statements=rollups.STATEMENTS),
     Migration(version=3, statements=tuple(table.create_statement() for table in LOG_TABLES)),
     Migration(version=4, statements=tuple(table.create_statement() for table in SPAN_TABLES)),
+    Migration(version=5, statements=tuple(table.create_statement() for table in AGENT_TABLES)),
 )
 LATEST_VERSION = MIGRATIONS[-1].version
 

@@ -9,6 +9,7 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from swarmscope.schema.agent_tables import AGENT_TABLES
 from swarmscope.schema.log_tables import LOG_TABLES
 from swarmscope.schema.rollups import ROLLUP_TABLES
 from swarmscope.schema.span_tables import SPAN_TABLES
@@ -50,7 +51,7 @@ class Repair:
         """Check every table and detach the parts that fail; whether there was any."""
         with self._lock:
             before = len(self._found)
-            for table in (*METRIC_TABLES, *ROLLUP_TABLES, *LOG_TABLES, *SPAN_TABLES):
+            for table in (*METRIC_TABLES, *ROLLUP_TABLES, *LOG_TABLES, *SPAN_TABLES, *AGENT_TABLES):
                 self._check(table.name)
             return len(self._found) > before
 

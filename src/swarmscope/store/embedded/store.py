@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from swarmscope import __version__
+from swarmscope.model.agents import Vocabulary
 from swarmscope.model.contracts import Clock, ReadBudget
 from swarmscope.model.errors import SwarmscopeError
+from swarmscope.schema.agent_tables import TIMED_AS_METRICS, TIMED_AS_TRACES
 from swarmscope.schema.log_tables import TIMED_LOG_TABLES
 from swarmscope.schema.migrations import VERSION_TABLE, run_migrations
 from swarmscope.schema.retention import ttl_statement
@@ -23,6 +25,7 @@ from swarmscope.store.catalogue.selection import MAX_LABEL_CELLS
 from swarmscope.store.embedded.commit import CommitSettings, CommittingSink
 from swarmscope.store.embedded.engine import Engine
 from swarmscope.store.embedded.figures import TableSize, table_sizes, time_range_ms
+from swarmscope.store.embedded.fleet.fleet_store import EmbeddedFleetStore, Oldest
 from swarmscope.store.embedded.flush import PartWriter, SampleWriter
 from swarmscope.store.embedded.flusher import Flusher
 from swarmscope.store.embedded.folder_lock import FolderLock
@@ -60,6 +63,7 @@ class StoreSettings:
     commit: CommitSettings = field(default_factory=CommitSettings)
     logs: LogStoreSettings = field(default_factory=LogStoreSettings)
     spans: SpanStoreSettings = field(default_factory=SpanStoreSettings)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)  # of the whole process
 
 
 class EmbeddedStore:
@@ -111,6 +115,9 @@ class EmbeddedStore:
             self.engine, settings.folder / "journal-spans", settings.spans, self._clock, fsync=settings.fsync
         )
         self.span_sink, self.span_reader = self.spans.sink, self.spans.reader
+        self.fleet = EmbeddedFleetStore(
+            self.engine, settings.vocabulary, Oldest(self.spans.oldest_ns, lambda: self._oldest_ms() * _NS_PER_MS)
+        )
         active = Generation(self._journal.new_segment())
         self.memory = Memory(
             active, max_cached_rows=settings.max_cached_rows, covered_after_ms=self._newest_stored_ms()
@@ -150,7 +157,9 @@ class EmbeddedStore:
         metrics_s, logs_s = self._settings.metrics_retention_s, self._settings.logs.retention_s
         kept_s = [(table, metrics_s) for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED)]
         kept_s += [(table, logs_s) for table in TIMED_LOG_TABLES]
-        for table, wanted in (*kept_s, *((table, self._settings.spans.retention_s) for table in TIMED_SPAN_TABLES)):
+        kept_s += [(table, self._settings.spans.retention_s) for table in (*TIMED_SPAN_TABLES, *TIMED_AS_TRACES)]
+        kept_s += [(table, metrics_s) for table in TIMED_AS_METRICS]
+        for table, wanted in kept_s:
             current = self.engine.table(
                 "SELECT create_table_query AS query FROM system.tables "
                 "WHERE database = currentDatabase() AND name = {name:String}",

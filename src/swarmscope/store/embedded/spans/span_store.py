@@ -61,7 +61,7 @@ class SpanStore:
         retention_ns = None if settings.retention_s is None else settings.retention_s * _NS_PER_S
         commit = replace(settings.commit, retention_ns=retention_ns)
         self.sink = CommittingSpanSink(self.memory, self.names, commit, clock, self._recent, self.flusher.submit)
-        self.reader = EmbeddedSpanReader(engine, self.names, self.memory, self._oldest_ns)
+        self.reader = EmbeddedSpanReader(engine, self.names, self.memory, self.oldest_ns)
 
     def _patience_s(self) -> float:
         judge = self._settings.judge
@@ -105,7 +105,8 @@ class SpanStore:
         n_rows, n_bytes = commit.max_generation_spans * 11 // 10, commit.max_generation_bytes * 11 // 10
         return SpanGeneration(self._journal.new_segment(), n_rows=n_rows, n_bytes=n_bytes)
 
-    def _oldest_ns(self) -> int:
+    def oldest_ns(self) -> int:
+        """The earliest time that retention keeps."""
         retention_s = self._settings.retention_s
         return _FOR_EVER_NS if retention_s is None else self._clock.now_ns() - retention_s * _NS_PER_S
 

@@ -1,0 +1,1 @@
+"""What is known of agents, in the embedded store."""
