@@ -75,7 +75,8 @@ class Program:
         loop = asyncio.get_running_loop()
         sampling = make_sampling(settings)
         judge = None if sampling is None else sampling.judge
-        store = await loop.run_in_executor(None, open_store, settings, clock, judge)
+        vocabulary = Vocabulary()
+        store = await loop.run_in_executor(None, open_store, settings, clock, judge, vocabulary)
         stack.callback(store.close)
         stack.enter_context(metrics.refreshed_by(StoreFigures(store).refresh))
         writers = WorkerPool("write", settings.api.worker_threads)
@@ -85,7 +86,7 @@ class Program:
         administrators = WorkerPool("admin", 1)
         stack.callback(administrators.close)
 
-        intake = make_intake(settings, self._jobs, Kept(store, sampling, None, Vocabulary()), clock, writers)
+        intake = make_intake(settings, self._jobs, Kept(store, sampling, store.fleet, vocabulary), clock, writers)
         stack.enter_context(metrics.refreshed_by(intake.refresh))
         stack.enter_context(intake.watching())
         stack.enter_context(intake.deriving())

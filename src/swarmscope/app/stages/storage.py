@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from swarmscope.app.settings import Settings
 from swarmscope.instrument import metrics
+from swarmscope.model.agents import Vocabulary
 from swarmscope.model.contracts import Clock, TraceJudge
 from swarmscope.store.embedded.commit import CommitSettings
 from swarmscope.store.embedded.flusher import Flushed
@@ -17,8 +18,10 @@ _MS_PER_S = 1000
 _NS_PER_MS = 1_000_000
 
 
-def to_store_settings(settings: Settings, judge: TraceJudge | None = None) -> StoreSettings:
-    """What the store is told."""
+def to_store_settings(
+    settings: Settings, judge: TraceJudge | None = None, vocabulary: Vocabulary | None = None
+) -> StoreSettings:
+    """What the store is told; `vocabulary` is that of the whole process."""
     storage, retention, log_retention = settings.storage, settings.retention.metrics, settings.retention.logs
     return StoreSettings(
         folder=settings.data,
@@ -48,6 +51,7 @@ def to_store_settings(settings: Settings, judge: TraceJudge | None = None) -> St
             ),
         ),
         spans=_to_span_settings(settings, judge),
+        vocabulary=vocabulary or Vocabulary(),
     )
 
 
@@ -66,12 +70,14 @@ def _to_span_settings(settings: Settings, judge: TraceJudge | None) -> SpanStore
     )
 
 
-def open_store(settings: Settings, clock: Clock, judge: TraceJudge | None = None) -> EmbeddedStore:
+def open_store(
+    settings: Settings, clock: Clock, judge: TraceJudge | None = None, vocabulary: Vocabulary | None = None
+) -> EmbeddedStore:
     """Open the data folder. Raises FolderInUseError, NewerSchemaError and StoreUnusableError.
 
-    `judge`: which traces stay; None keeps all.
+    `judge`: which traces stay; None keeps all. `vocabulary`: the process's, where it has one.
     """
-    store = EmbeddedStore(to_store_settings(settings, judge), clock)
+    store = EmbeddedStore(to_store_settings(settings, judge, vocabulary), clock)
     store.sink.listeners.append(_count_commit)
     store.flusher.listeners.append(_count_flush)
     return store
