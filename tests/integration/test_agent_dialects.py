@@ -1,6 +1,6 @@
 """One story told by seven frameworks: from the bytes that they sent to agents, tools, tokens and interactions.
 
-The bytes are recorded by `tests/clients/agents/record.py`; `test_agent_frameworks` runs the frameworks themselves.
+The bytes are recorded by `tests/clients/agents/record.py`; one test here runs the frameworks themselves.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from swarmscope.ingest.genai.prices import Prices
 from swarmscope.model.agents import AgentSpans, InteractionType, Vocabulary
 from swarmscope.model.fleet import EdgeMeasure, StoredAgentSpans, UsageMeasure
 from swarmscope.receivers.otlp.span_decode import TracesDecoder
-from tests.clients.agents.record import CONVERSATION
+from tests.clients.agents.record import CONVERSATION, bodies_of
 from tests.clients.agents.runs import FRAMEWORKS, RECORDED
+from tests.clients.installed import NotInstallableError
 from tests.integration.agent_stories import AgentPart, Story, told_by
 
 PRICES = Prices()
@@ -36,6 +37,10 @@ def settled_spans(
     framework: str, vocabulary: Vocabulary, order: Callable[[int], np.ndarray] | None = None
 ) -> list[Settled]:
     body = gzip.decompress((RECORDED / f"{framework}.otlp.gz").read_bytes())
+    return settled_of(body, vocabulary, order)
+
+
+def settled_of(body: bytes, vocabulary: Vocabulary, order: Callable[[int], np.ndarray] | None = None) -> list[Settled]:
     batch = TracesDecoder(1).decode(np.frombuffer(body, np.uint8), "team", lambda n_bytes: None).batch
     spans = SpanNormaliser(vocabulary, 7, PRICES).normalise(batch)
     now_ns = int(spans.end_ns.max())
@@ -83,6 +88,19 @@ def conversations(spans: AgentSpans) -> set[str]:
         texts.buffer[start : start + length].tobytes().decode()
         for start, length in zip(texts.start.tolist(), texts.length.tolist(), strict=True)
     }
+
+
+@pytest.mark.peer
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_story_is_the_same_in_every_run(framework: str) -> None:
+    """What is recorded is what the frameworks still send."""
+    vocabulary = Vocabulary()
+    try:
+        body = bodies_of(framework)
+    except NotInstallableError as error:
+        pytest.skip(str(error))
+    assert to_story(settled_of(body, vocabulary), vocabulary) == told_by(framework, CONVERSATION)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -14,6 +14,7 @@ from tests.clients.installed import agent_python_clients, crewai_python_clients
 SCRIPTS = Path(__file__).parent
 RECORDED = SCRIPTS.parent.parent / "data" / "agents"
 TIMEOUT_S = 120
+GUARD = {"PYTHONPATH": str(SCRIPTS / "loopback")}
 # What keeps frameworks from telling their makers that they are used.
 _SILENT = {
     "ANONYMIZED_TELEMETRY": "false", "CREWAI_DISABLE_TELEMETRY": "true", "CREWAI_TRACING_ENABLED": "false",
@@ -43,7 +44,7 @@ FRAMEWORKS = {
 }
 
 
-def run_framework(name: str, url: str, conversation: str, home: Path) -> None:
+def run_framework(name: str, url: str, conversation: str, home: Path, tenant: str = "") -> None:
     """One run of the story; its spans go to `url` (OTLP over HTTP). `home` takes what a framework writes on its own.
 
     Raises NotInstallableError.
@@ -52,13 +53,9 @@ def run_framework(name: str, url: str, conversation: str, home: Path) -> None:
     python = framework.environment() / "bin" / "python"
     service = f"{name}-service"
     asked = json.dumps({"url": url, "conversation": conversation, "service": service, "way": framework.way})
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "PYTHONPATH": str(SCRIPTS / "loopback"),
-        **_SILENT,
-    }
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home), **GUARD, **_SILENT}
+    if tenant:
+        environment["OTEL_EXPORTER_OTLP_HEADERS"] = f"x-scope-orgid={tenant}"
     done = subprocess.run(
         [str(python), str(SCRIPTS / framework.script), asked],
         cwd=home, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S,
