@@ -227,3 +227,34 @@ def test_a_write_that_was_cut_off_counts_for_nothing(open_fleet, words, monkeypa
     assert found_edges(store, words, T, T + MINUTE) == {("a", "b", None): (2, [5], 2)}
     assert store.fleet.read_usage("default", T, T + MINUTE, ()).measures[0, 0] == 1
     assert store.fleet.stored_keys("default", 0).tolist() == [1, 2, 3]
+
+
+def test_memory_and_parts_tell_the_same(open_fleet, words):
+    """What an earlier process wrote is in parts alone; of minutes that this one writes too, nothing is missing."""
+    store = open_fleet()
+    used = [(minute, "a", f"m{minute % 2}", 1 + minute, 0.5) for minute in range(4)]
+    store.fleet.write_fleet(rows_of(words, edges=[(k, "a", "b", 1 + k, k) for k in range(4)], usage=used))
+    store.close()
+    store = open_fleet()
+    # One late row in a minute that the earlier process wrote, and two new minutes.
+    more = [(2, "a", "b", 10, 9), (5, "a", "c", 20, 5), (6, "a", "b", 30, 6)]
+    store.fleet.write_fleet(rows_of(words, spans_of(words, first=9), edges=more, usage=[(5, "a", "m1", 7, 1.0)]))
+    assert found_edges(store, words, T, T + 7 * MINUTE) == {
+        ("a", "b", None): (1 + 2 + 13 + 4 + 30, [0, 1, 2, 3, 6, 9], 50), ("a", "c", None): (20, [5], 20),
+    }  # fmt: skip
+    assert found_edges(store, words, T + 2 * MINUTE, T + 6 * MINUTE, by_minute=True) == {
+        ("a", "b", 2 * MINUTE): (13, [2, 9], 13), ("a", "b", 3 * MINUTE): (4, [3], 4),
+        ("a", "c", 5 * MINUTE): (20, [5], 20),
+    }  # fmt: skip
+    usage = store.fleet.read_usage("default", T, T + 7 * MINUTE, ("model",))
+    spans = {words.text(int(code)): row for code, row in zip(usage.model, usage.measures[:, 0].tolist(), strict=True)}
+    assert spans == {"m0": 1 + 3, "m1": 2 + 4 + 7}
+
+
+def test_old_minutes_leave_memory(open_fleet, words):
+    store = open_fleet()
+    for minute in range(0, 200, 20):
+        store.fleet.write_fleet(rows_of(words, spans_of(words, first=1 + minute), edges=[(minute, "a", "b", 1, 1)]))
+    assert store.fleet.recent_edges.complete_from_ns == T + (180 - 75) * MINUTE
+    assert found_edges(store, words, T, T + 200 * MINUTE) == {("a", "b", None): (10, [1], 10)}
+    assert found_edges(store, words, T + 119 * MINUTE, T + 161 * MINUTE) == {("a", "b", None): (3, [1], 3)}

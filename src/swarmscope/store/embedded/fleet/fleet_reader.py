@@ -20,6 +20,7 @@ from swarmscope.model.agents import (
     Vocabulary,
 )
 from swarmscope.model.fleet import (
+    GRAIN_NS,
     N_DURATION_BUCKETS,
     AgentRecord,
     AgentSpanRequest,
@@ -41,13 +42,21 @@ from swarmscope.schema.agent_tables import (
     USAGE_MEASURES,
 )
 from swarmscope.store.embedded.engine import Engine
+from swarmscope.store.embedded.fleet.minute_columns import (
+    EDGE_NAMES,
+    USAGE_NAMES,
+    edges_to_rows,
+    narrowed,
+    rows_to_edges,
+    rows_to_usage,
+    usage_to_rows,
+)
+from swarmscope.store.embedded.fleet.recent_minutes import MinuteRows, RecentMinutes, joined_rows, summed
 
 _SETTINGS = (
     "SETTINGS output_format_arrow_compression_method = 'none', output_format_arrow_low_cardinality_as_dictionary = 1"
 )
-_EDGE_NAMES = ("source", "target", "source_version", "target_version")
-_USAGE_NAMES = ("agent", "agent_version", "team", "provider", "model", "tool")
-_USAGE_KEYS = (*_USAGE_NAMES, "operation")
+_USAGE_KEYS = (*USAGE_NAMES, "operation")
 _MAX_NS = (1 << 63) - 1
 _INFERENCES = ", ".join(str(int(operation)) for operation in sorted(INFERENCE_OPERATIONS))
 _TOTALS = ", ".join(str(int(each)) for each in (AgentOperation.INVOKE_AGENT, AgentOperation.INVOKE_WORKFLOW))
@@ -64,7 +73,14 @@ class EmbeddedFleetReader:
         """`oldest_ns`: of spans and of minutes, the earliest time that is shown."""
         self._engine = engine
         self._vocabulary = vocabulary
+        self.recent_edges = RecentMinutes(self._after_newest(AGENT_EDGES.name), len(EDGE_NAMES) + 1)
+        self.recent_usage = RecentMinutes(self._after_newest(AGENT_USAGE.name), len(USAGE_NAMES) + 1)
         self._oldest_span_ns, self._oldest_minute_ns = oldest_ns
+
+    def _after_newest(self, table: str) -> int:
+        """The first minute of which nothing is stored yet."""
+        newest = self._engine.columns(f"SELECT max(minute) AS newest, count() AS n FROM {table}")
+        return int(newest["newest"][0]) + GRAIN_NS if newest and int(newest["n"][0]) else -_MAX_NS
 
     def _table(self, sql: str) -> pa.Table | None:
         return self._engine.table(f"{sql} {_SETTINGS}", add_settings=False)
@@ -76,15 +92,31 @@ class EmbeddedFleetReader:
 
     def read_edges(self, tenant: str, start_ns: int, end_ns: int, *, by_minute: bool = False) -> Edges:
         """As `FleetReader.read_edges`."""
+        recent, from_ns = self._recent("edges", tenant, start_ns, end_ns)
+        if recent is None:
+            return self._stored_edges(tenant, start_ns, end_ns, by_minute=by_minute)
+        if start_ns < from_ns:
+            older = edges_to_rows(self._stored_edges(tenant, start_ns, from_ns, by_minute=by_minute), self.recent_edges)
+            recent = joined_rows([older, recent])
+        told, durations = summed(recent, by_minute=by_minute)
+        return rows_to_edges(told, durations, self.recent_edges.keys)
+
+    def _recent(self, kind: str, tenant: str, start_ns: int, end_ns: int) -> tuple[MinuteRows | None, int]:
+        """What memory has of a range and from when on, whole minutes; None where it has nothing."""
+        memory = self.recent_edges if kind == "edges" else self.recent_usage
+        from_ns = max(memory.complete_from_ns, start_ns, self._oldest_minute_ns())
+        return (memory.rows(tenant, from_ns, end_ns) if from_ns < end_ns else None), from_ns
+
+    def _stored_edges(self, tenant: str, start_ns: int, end_ns: int, *, by_minute: bool) -> Edges:
         where = self._minutes(tenant, start_ns, end_ns)
-        keys = [*_EDGE_NAMES, "type", *(["minute"] if by_minute else [])]
+        keys = [*EDGE_NAMES, "type", *(["minute"] if by_minute else [])]
         sums = ", ".join(f"sum({name}) AS {name}_sum" for name in EDGE_MEASURES)
         found = self._table(
             f"SELECT {', '.join(keys)}, {sums}, sumMap(buckets, counts) AS durations FROM {AGENT_EDGES.name} "
             f"WHERE {where} GROUP BY {', '.join(keys)}",
         )
         n = 0 if found is None else found.num_rows
-        names = {name: self._codes(found, name, self._vocabulary) for name in _EDGE_NAMES}
+        names = {name: self._codes(found, name, self._vocabulary) for name in EDGE_NAMES}
         return Edges(
             minute_ns=_numbers(found, "minute", np.int64) if by_minute else np.zeros(n, np.int64),
             type=_numbers(found, "type", np.uint8),
@@ -99,6 +131,20 @@ class EmbeddedFleetReader:
         """As `FleetReader.read_usage`. Raises ValueError where `by` names something else than a column."""
         if wrong := set(by) - set(_USAGE_KEYS):
             raise ValueError(f"usage is not told by {', '.join(sorted(wrong))}")
+        recent, from_ns = self._recent("usage", tenant, start_ns, end_ns)
+        if recent is None:
+            return self._stored_usage(tenant, (start_ns, end_ns), by, by_minute=by_minute)
+        # Equal codes in the columns asked for are one number.
+        memory = self.recent_usage
+        recent = recent._replace(key=memory.number(narrowed(memory.keys, by))[recent.key])
+        if start_ns < from_ns:
+            older = self._stored_usage(tenant, (start_ns, from_ns), by, by_minute=by_minute)
+            recent = joined_rows([usage_to_rows(older, memory), recent])
+        told, _ = summed(recent, by_minute=by_minute)
+        return rows_to_usage(told, memory.keys)
+
+    def _stored_usage(self, tenant: str, range_ns: tuple[int, int], by: tuple[str, ...], *, by_minute: bool) -> Usage:
+        start_ns, end_ns = range_ns
         where = self._minutes(tenant, start_ns, end_ns)
         keys = [*(name for name in _USAGE_KEYS if name in by), *(["minute"] if by_minute else [])]
         sums = ", ".join(f"sum({name}) AS {name}_sum" for name in USAGE_MEASURES)
@@ -106,7 +152,7 @@ class EmbeddedFleetReader:
         found = self._table(f"SELECT {', '.join([*keys, sums])} FROM {AGENT_USAGE.name} WHERE {where} {grouping}")
         n = 0 if found is None else found.num_rows
         nothing = np.full(n, NO_TEXT, np.uint32)
-        names = {name: self._codes(found, name, self._vocabulary) if name in by else nothing for name in _USAGE_NAMES}
+        names = {name: self._codes(found, name, self._vocabulary) if name in by else nothing for name in USAGE_NAMES}
         return Usage(
             minute_ns=_numbers(found, "minute", np.int64) if by_minute else np.zeros(n, np.int64),
             operation=_numbers(found, "operation", np.uint8) if "operation" in by else np.zeros(n, np.uint8),

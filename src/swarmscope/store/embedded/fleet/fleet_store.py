@@ -36,6 +36,7 @@ from swarmscope.store.embedded.fleet.fleet_rows import (
     span_batch,
     usage_batch,
 )
+from swarmscope.store.embedded.fleet.minute_columns import edges_to_rows, usage_to_rows
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class EmbeddedFleetStore(EmbeddedFleetReader):
             mark = pa.record_batch({"slot": np.zeros(1, np.uint8), "batch": np.array([batch], np.uint64)})
             self._engine.insert_arrow(FLEET_BATCHES.name, mark)
             self.whole_batch = batch
+            self.recent_edges.add(rows.tenant, edges_to_rows(rows.edges, self.recent_edges))
+            self.recent_usage.add(rows.tenant, usage_to_rows(rows.usage, self.recent_usage))
             self._is_clean = True
 
     def _batches(self, rows: FleetRows, batch: int) -> list[tuple[str, pa.RecordBatch]]:

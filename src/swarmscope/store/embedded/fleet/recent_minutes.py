@@ -1,0 +1,151 @@
+"""The newest minutes of edges and usage in memory: what is looked at all the time is not added up from parts.
+
+Parts hold the same rows: memory only answers for times of which it has all.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.model.fleet import GRAIN_NS, N_DURATION_BUCKETS
+
+# An hour, and what a dashboard that ends a little later needs.
+_KEPT_NS = 75 * GRAIN_NS
+_MAX_ROWS = 3_000_000  # some 250 MB; fewer minutes are kept where there are more rows
+_NEVER_NS = (1 << 63) - 1
+
+
+class MinuteRows(NamedTuple):
+    """Rows [n] of one write, or sums of them."""
+
+    minute_ns: NDArray[np.int64]  # [n]
+    key: NDArray[np.int64]  # [n] number of the row's codes, see `RecentMinutes.keys`
+    measures: NDArray[np.float64]  # [n, n_measures]
+    # Durations: entry i is of row `duration_row[i]`.
+    duration_row: NDArray[np.int64]
+    duration_bucket: NDArray[np.uint8]
+    duration_count: NDArray[np.uint32]
+
+
+@dataclass(slots=True)
+class _Tenant:
+    writes: list[MinuteRows]
+    n_rows: int = 0
+
+
+class RecentMinutes:
+    """Of all tenants. Thread-safe."""
+
+    def __init__(self, complete_from_ns: int, n_codes: int) -> None:
+        """Rows that are added later are all there are of minutes from then on; each has so many codes."""
+        self._complete_from_ns = complete_from_ns
+        self._numbers: dict[bytes, int] = {}
+        self._keys = np.zeros((0, n_codes), np.uint32)
+        self._tenants: dict[str, _Tenant] = {}
+        self._newest_ns = -_NEVER_NS
+        self._lock = threading.Lock()
+
+    @property
+    def complete_from_ns(self) -> int:
+        """Memory knows all rows of minutes that begin then or later."""
+        return self._complete_from_ns
+
+    def number(self, codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """The number [n] of each row of codes [n, n_codes]."""
+        width = codes.shape[1] * codes.itemsize
+        data = np.ascontiguousarray(codes).tobytes()
+        with self._lock:
+            known = self._numbers
+            rows = (data[at : at + width] for at in range(0, len(data), width))
+            numbers = np.fromiter((known.setdefault(row, len(known)) for row in rows), np.int64, len(codes))
+            if len(known) > len(self._keys):
+                self._keys = np.frombuffer(b"".join(known), np.uint32).reshape(-1, codes.shape[1])
+        return numbers
+
+    @property
+    def keys(self) -> NDArray[np.uint32]:
+        """Codes [n_numbers, n_codes] by number."""
+        return self._keys
+
+    def add(self, tenant: str, rows: MinuteRows) -> None:
+        """Take rows of a write that is whole."""
+        if len(rows.minute_ns) == 0:
+            return
+        with self._lock:
+            mine = self._tenants.setdefault(tenant, _Tenant([]))
+            mine.writes = [*mine.writes, rows]
+            mine.n_rows += len(rows.minute_ns)
+            self._newest_ns = max(self._newest_ns, int(rows.minute_ns.max()))
+            self._forget()
+
+    def _forget(self) -> None:
+        """Writes leave as a whole, once all of their minutes are old, or there are too many rows."""
+        horizon_ns = max(self._complete_from_ns, self._newest_ns - _KEPT_NS)
+        while sum(tenant.n_rows for tenant in self._tenants.values()) > _MAX_ROWS and horizon_ns < self._newest_ns:
+            horizon_ns = min(self._newest_ns, max(horizon_ns, self._newest_ns - _KEPT_NS) + GRAIN_NS)
+            self._drop(horizon_ns)
+        self._drop(horizon_ns)
+        self._complete_from_ns = horizon_ns
+
+    def _drop(self, horizon_ns: int) -> None:
+        for tenant in self._tenants.values():
+            kept = [rows for rows in tenant.writes if rows.minute_ns.max() >= horizon_ns]
+            if len(kept) < len(tenant.writes):
+                tenant.writes, tenant.n_rows = kept, sum(len(rows.minute_ns) for rows in kept)
+
+    def rows(self, tenant: str, start_ns: int, end_ns: int) -> MinuteRows | None:
+        """All rows of minutes in the range, which MUST begin at `complete_from_ns` or later; None for none."""
+        with self._lock:
+            mine = self._tenants.get(tenant)
+            writes = [] if mine is None else mine.writes
+        parts = [part for part in (_between(rows, start_ns, end_ns) for rows in writes) if len(part.minute_ns)]
+        return joined_rows(parts) if parts else None
+
+
+def _between(rows: MinuteRows, start_ns: int, end_ns: int) -> MinuteRows:
+    inside = (rows.minute_ns >= start_ns) & (rows.minute_ns < end_ns)
+    if inside.all():
+        return rows
+    place = np.cumsum(inside) - 1
+    entries = inside[rows.duration_row]
+    return MinuteRows(
+        rows.minute_ns[inside], rows.key[inside], rows.measures[inside], place[rows.duration_row[entries]],
+        rows.duration_bucket[entries], rows.duration_count[entries],
+    )  # fmt: skip
+
+
+def joined_rows(parts: list[MinuteRows]) -> MinuteRows:
+    before = np.cumsum([0, *(len(part.minute_ns) for part in parts)])
+    return MinuteRows(
+        np.concatenate([part.minute_ns for part in parts]),
+        np.concatenate([part.key for part in parts]),
+        np.concatenate([part.measures for part in parts]),
+        np.concatenate([part.duration_row + at for part, at in zip(parts, before, strict=False)]),
+        np.concatenate([part.duration_bucket for part in parts]),
+        np.concatenate([part.duration_count for part in parts]),
+    )
+
+
+def summed(rows: MinuteRows, *, by_minute: bool) -> tuple[MinuteRows, NDArray[np.uint32]]:
+    """One row for equal keys (and minutes), and durations [n, N_DURATION_BUCKETS]; `minute_ns` is 0 unless by minute."""
+    n_keys, first_ns = int(rows.key.max()) + 1, int(rows.minute_ns.min())
+    minute = (rows.minute_ns - first_ns) // GRAIN_NS if by_minute else np.zeros(len(rows.key), np.int64)
+    cell = minute * n_keys + rows.key
+    there = np.flatnonzero(np.bincount(cell))
+    place = np.zeros(int(cell.max()) + 1, np.int64)
+    place[there] = np.arange(len(there))
+    group, n = place[cell], len(there)
+    measures = np.empty((n, rows.measures.shape[1]))
+    for column in range(measures.shape[1]):
+        measures[:, column] = np.bincount(group, rows.measures[:, column], n)
+    bucket = group[rows.duration_row] * N_DURATION_BUCKETS + rows.duration_bucket
+    durations = np.bincount(bucket, rows.duration_count, n * N_DURATION_BUCKETS).astype(np.uint32)
+    minute_ns = first_ns + there // n_keys * GRAIN_NS if by_minute else np.zeros(n, np.int64)
+    nothing = np.zeros(0, np.int64)
+    told = MinuteRows(minute_ns, there % n_keys, measures, nothing, nothing.astype(np.uint8), nothing.astype(np.uint32))
+    return told, durations.reshape(n, N_DURATION_BUCKETS)
