@@ -54,7 +54,9 @@ AGENT_SPANS = Table(
     time_column="ts",
     ticks_per_second=_NS_PER_S,
     partition_by=partition_sql("ts"),
-    settings=f"{_DAILY_SETTINGS}, index_granularity = 2048",
+    # Seldom merged, and column by column.
+    settings=f"{_DAILY_SETTINGS}, index_granularity = 2048, merge_selector_base = 24, "
+    "vertical_merge_algorithm_min_rows_to_activate = 1, vertical_merge_algorithm_min_columns_to_activate = 1",
 )
 
 AGENT_EDGES = Table(

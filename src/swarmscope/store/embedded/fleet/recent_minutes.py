@@ -120,6 +120,7 @@ def _between(rows: MinuteRows, start_ns: int, end_ns: int) -> MinuteRows:
 
 
 def joined_rows(parts: list[MinuteRows]) -> MinuteRows:
+    """All rows of all parts."""
     before = np.cumsum([0, *(len(part.minute_ns) for part in parts)])
     return MinuteRows(
         np.concatenate([part.minute_ns for part in parts]),
@@ -132,7 +133,7 @@ def joined_rows(parts: list[MinuteRows]) -> MinuteRows:
 
 
 def summed(rows: MinuteRows, *, by_minute: bool) -> tuple[MinuteRows, NDArray[np.uint32]]:
-    """One row for equal keys (and minutes), and durations [n, N_DURATION_BUCKETS]; `minute_ns` is 0 unless by minute."""
+    """One row [n] for equal keys (and minutes; else `minute_ns` is 0), and durations [n, N_DURATION_BUCKETS]."""
     n_keys, first_ns = int(rows.key.max()) + 1, int(rows.minute_ns.min())
     minute = (rows.minute_ns - first_ns) // GRAIN_NS if by_minute else np.zeros(len(rows.key), np.int64)
     cell = minute * n_keys + rows.key
