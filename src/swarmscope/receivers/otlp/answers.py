@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import Any
 
 from google.protobuf import json_format
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 
 from swarmscope.model.errors import LimitExceededError, MalformedInputError, UnavailableError
 from swarmscope.receivers.wire.decompression import UnsupportedEncodingError
