@@ -97,7 +97,7 @@ def test_nothing_has_a_name_that_says_nothing():
 def test_tests_mirror_the_packages():
     packages = {path.name for path in (ROOT / "src" / "swarmscope").iterdir() if path.is_dir()}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders <= packages | {"bench", "clients", "integration"}
+    assert folders <= packages | {"bench", "clients", "data", "integration"}
 
 
 @cache

@@ -63,7 +63,7 @@ class StoreSettings:
     commit: CommitSettings = field(default_factory=CommitSettings)
     logs: LogStoreSettings = field(default_factory=LogStoreSettings)
     spans: SpanStoreSettings = field(default_factory=SpanStoreSettings)
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)  # of the whole process
+    vocabulary: Vocabulary = field(default_factory=Vocabulary, compare=False)  # of the whole process
 
 
 class EmbeddedStore:
