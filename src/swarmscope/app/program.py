@@ -93,7 +93,7 @@ class Program:
 
         targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)
-        apis = make_query_apis(settings, store, parts)
+        apis = make_query_apis(settings, store, parts, intake.fleet)
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         bodies = BodyRoom()
 

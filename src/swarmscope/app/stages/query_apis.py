@@ -9,6 +9,8 @@ from typing import TypeVar
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from swarmscope.api.agents.endpoint import FleetApiParts
+from swarmscope.api.agents.routes import fleet_routes
 from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.endpoint import LokiPath
 from swarmscope.api.loki.parts import LokiParts
@@ -20,10 +22,12 @@ from swarmscope.api.tempo.routes import tempo_routes
 from swarmscope.api.traces.parts import TraceApiParts
 from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.agents import Fleet
 from swarmscope.app.stages.intake import Intake
 from swarmscope.app.stages.listening import CompatPort
 from swarmscope.app.stages.reading import (
     main_app,
+    make_fleet_parts,
     make_jaeger_parts,
     make_loki_parts,
     make_tempo_parts,
@@ -44,6 +48,7 @@ class QueryApis:
     tempo: TempoParts
     jaeger: TraceApiParts
     zipkin: TraceApiParts
+    fleet: FleetApiParts
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -53,6 +58,7 @@ class QueryApis:
             *tempo_routes(self.tempo),
             *jaeger_routes(self.jaeger),
             *zipkin_routes(self.zipkin),
+            *fleet_routes(self.fleet),
         ]
 
     def at_root(self, kind: CompatPort) -> list[BaseRoute]:
@@ -70,7 +76,7 @@ class QueryApis:
         return []
 
 
-def make_query_apis(settings: Settings, store: EmbeddedStore, parts: ApiParts) -> QueryApis:
+def make_query_apis(settings: Settings, store: EmbeddedStore, parts: ApiParts, fleet: Fleet | None) -> QueryApis:
     """All of them over one store; what they share with Prometheus' API is taken from `parts`."""
     return QueryApis(
         parts,
@@ -78,6 +84,7 @@ def make_query_apis(settings: Settings, store: EmbeddedStore, parts: ApiParts) -
         make_tempo_parts(settings, store, parts),
         make_jaeger_parts(settings, store, parts),
         make_zipkin_parts(settings, store, parts),
+        make_fleet_parts(settings, parts, fleet),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from swarmscope import __version__
+from swarmscope.api.agents.endpoint import FleetApiParts
 from swarmscope.api.application import create_app
 from swarmscope.api.loki.parts import LokiParts, LokiSettings
 from swarmscope.api.parts import ApiParts, ApiSettings, RequestRecord, TargetSource
@@ -17,6 +18,7 @@ from swarmscope.api.traces.parts import TraceApiParts, TraceApiSettings
 from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
 from swarmscope.app.settings.fields import FOREVER
+from swarmscope.app.stages.agents import Fleet
 from swarmscope.app.status import ProgramStatus
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
@@ -171,6 +173,18 @@ def _make_trace_api_parts(settings: Settings, store: EmbeddedStore, parts: ApiPa
             version=__version__,
         ),
         is_ready=parts.is_ready,
+        on_request=parts.on_request,
+    )
+
+
+def make_fleet_parts(settings: Settings, parts: ApiParts, fleet: Fleet | None) -> FleetApiParts:
+    """Everything that the fleet's API works with; what all APIs need is taken from `parts`."""
+    return FleetApiParts(
+        view=None if fleet is None else fleet.view,
+        unknown_models=(list) if fleet is None else fleet.prices.unknown_models,
+        clock=parts.clock,
+        queue=parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries),
+        query_timeout_s=settings.limits.query_timeout.seconds,
         on_request=parts.on_request,
     )
 
