@@ -8,6 +8,8 @@ import pytest
 import typer.main
 from starlette.routing import Route, WebSocketRoute
 
+from swarmscope.api.agents.endpoint import FleetApiParts
+from swarmscope.api.agents.routes import fleet_routes
 from swarmscope.api.application import create_app
 from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.parts import LokiParts
@@ -94,7 +96,8 @@ def test_every_endpoint_is_documented():
         routes_of(TraceApiParts(part, part, part, part, TraceApiSettings(prefix)))
         for routes_of, prefix in ((jaeger_routes, "/jaeger"), (zipkin_routes, "/zipkin"))
     )
-    routes = [*api.routes, *loki, *tempo, *jaeger, *zipkin]
+    fleet = fleet_routes(FleetApiParts(part, part, part, part))
+    routes = [*api.routes, *loki, *tempo, *jaeger, *zipkin, *fleet]
     paths = {route.path for route in routes if isinstance(route, Route | WebSocketRoute)}
     assert "/loki/api/v1/query_range" in paths
     assert len(paths) > 30
