@@ -40,6 +40,9 @@ soak:
 bench: setup
 	@tools/peers
 	$(bin)/python -m bench $(ARGS)
+	$(bin)/python -m bench.normalising
+	$(bin)/python -m bench.fleet_reading
+	$(bin)/python -m bench.detection
 
 lock:
 	@tools/lock

@@ -18,6 +18,8 @@ from swarmscope.model.fleet import GRAIN_NS, N_DURATION_BUCKETS
 _KEPT_NS = 75 * GRAIN_NS
 _MAX_ROWS = 3_000_000  # some 250 MB; fewer minutes are kept where there are more rows
 _NEVER_NS = (1 << 63) - 1
+# Numbers are counted one by one while there are at most so many for each row, and some more.
+_MAX_SPARSE, _SMALL = 8, 1 << 20
 
 
 class MinuteRows(NamedTuple):
@@ -36,6 +38,8 @@ class MinuteRows(NamedTuple):
 class _Tenant:
     writes: list[MinuteRows]
     n_rows: int = 0
+    n_summed: int = 0  # of the writes: those hold a row for a key and minute
+    minute_ns: int = 0  # the newest when writes were last summed up
 
 
 class RecentMinutes:
@@ -81,6 +85,9 @@ class RecentMinutes:
             mine.writes = [*mine.writes, rows]
             mine.n_rows += len(rows.minute_ns)
             self._newest_ns = max(self._newest_ns, int(rows.minute_ns.max()))
+            if mine.minute_ns < self._newest_ns:
+                mine.minute_ns = self._newest_ns
+                _sum_up(mine)
             self._forget()
 
     def _forget(self) -> None:
@@ -96,7 +103,9 @@ class RecentMinutes:
         for tenant in self._tenants.values():
             kept = [rows for rows in tenant.writes if rows.minute_ns.max() >= horizon_ns]
             if len(kept) < len(tenant.writes):
+                gone = sum(rows.minute_ns.max() < horizon_ns for rows in tenant.writes[: tenant.n_summed])
                 tenant.writes, tenant.n_rows = kept, sum(len(rows.minute_ns) for rows in kept)
+                tenant.n_summed -= int(gone)
 
     def rows(self, tenant: str, start_ns: int, end_ns: int) -> MinuteRows | None:
         """All rows of minutes in the range, which MUST begin at `complete_from_ns` or later; None for none."""
@@ -105,6 +114,21 @@ class RecentMinutes:
             writes = [] if mine is None else mine.writes
         parts = [part for part in (_between(rows, start_ns, end_ns) for rows in writes) if len(part.minute_ns)]
         return joined_rows(parts) if parts else None
+
+
+def _sum_up(tenant: _Tenant) -> None:
+    """Make one of the writes of the minute that is over; the newest, with which the next began, waits."""
+    *over, newest = tenant.writes[tenant.n_summed :]
+    if len(over) > 1:
+        told, durations = summed(joined_rows(over), by_minute=True)
+        row, bucket = np.nonzero(durations)
+        one = told._replace(
+            duration_row=row, duration_bucket=bucket.astype(np.uint8), duration_count=durations[row, bucket]
+        )
+        tenant.n_rows += len(one.minute_ns) - sum(len(rows.minute_ns) for rows in over)
+        over = [one]
+    tenant.writes = [*tenant.writes[: tenant.n_summed], *over, newest]
+    tenant.n_summed = len(tenant.writes) - 1
 
 
 def _between(rows: MinuteRows, start_ns: int, end_ns: int) -> MinuteRows:
@@ -137,10 +161,8 @@ def summed(rows: MinuteRows, *, by_minute: bool) -> tuple[MinuteRows, NDArray[np
     n_keys, first_ns = int(rows.key.max()) + 1, int(rows.minute_ns.min())
     minute = (rows.minute_ns - first_ns) // GRAIN_NS if by_minute else np.zeros(len(rows.key), np.int64)
     cell = minute * n_keys + rows.key
-    there = np.flatnonzero(np.bincount(cell))
-    place = np.zeros(int(cell.max()) + 1, np.int64)
-    place[there] = np.arange(len(there))
-    group, n = place[cell], len(there)
+    there, group = _distinct(cell)
+    n = len(there)
     measures = np.empty((n, rows.measures.shape[1]))
     for column in range(measures.shape[1]):
         measures[:, column] = np.bincount(group, rows.measures[:, column], n)
@@ -150,3 +172,17 @@ def summed(rows: MinuteRows, *, by_minute: bool) -> tuple[MinuteRows, NDArray[np
     nothing = np.zeros(0, np.int64)
     told = MinuteRows(minute_ns, there % n_keys, measures, nothing, nothing.astype(np.uint8), nothing.astype(np.uint32))
     return told, durations.reshape(n, N_DURATION_BUCKETS)
+
+
+def _distinct(cell: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct numbers, ascending, and for each [n] which of them it is."""
+    highest = int(cell.max())
+    if highest > _MAX_SPARSE * len(cell) + _SMALL:
+        # Slow path: months by minute, mostly empty.
+        distinct, which = np.unique(cell, return_inverse=True)
+        return distinct, which
+    # Fast path: no sorting.
+    there = np.flatnonzero(np.bincount(cell))
+    place = np.zeros(highest + 1, np.int64)
+    place[there] = np.arange(len(there))
+    return there, place[cell]
