@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from swarmscope.app.client.outcome import EXIT_MISUSED, QueryProblem
@@ -35,3 +36,13 @@ class TimeOptions:
         if start_ns >= end_ns:
             raise QueryProblem("the start is not before the end", EXIT_MISUSED)
         return start_ns, end_ns
+
+    def parameters(self) -> dict[str, str]:
+        """The range in a request's words: `since` as long as no end is named, so that the server's clock counts.
+
+        Raises QueryProblem.
+        """
+        start_ns, end_ns = self.range_ns(time.time_ns())
+        if not self.start and not self.end:
+            return {"since": f"{(end_ns - start_ns) // _NS_PER_MS}ms"}
+        return {"start": str(start_ns), "end": str(end_ns)}
