@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.analysis.agents.distinct_keys import distinct_keys
 from swarmscope.analysis.agents.forest import SpanForest
 from swarmscope.analysis.agents.intervals import covered_ns
 from swarmscope.analysis.agents.settled import Interactions
 from swarmscope.analysis.agents.usage_rows import span_usage
-from swarmscope.analysis.agents.waiting_spans import distinct_keys
 from swarmscope.model.agents import NO_TEXT, AgentOperation, AgentSpans, InteractionType
 from swarmscope.model.fleet import StoredAgentSpans, UsageMeasure
 from swarmscope.model.spans import SpanStatus

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from swarmscope.analysis.agents.conversation_texts import ConversationTexts
 from swarmscope.analysis.agents.corrections import UsageLedger
 from swarmscope.analysis.agents.forest_answers import (
     INTERACTION,
@@ -31,7 +32,7 @@ from swarmscope.analysis.agents.forest_tables import (
 )
 from swarmscope.analysis.agents.settled import Interactions, OpenSpans, Settled
 from swarmscope.analysis.agents.turns import Turns
-from swarmscope.analysis.agents.waiting_spans import ConversationTexts, WaitingSpans, taken
+from swarmscope.analysis.agents.waiting_spans import WaitingSpans, taken
 from swarmscope.model.agents import NO_TEXT, AgentSpans, InteractionType, Vocabulary
 from swarmscope.model.labels import DEFAULT_TENANT
 

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.analysis.agents.waiting_spans import distinct_keys
+from swarmscope.analysis.agents.distinct_keys import distinct_keys
 from swarmscope.model.byte_hash import mix
 
 

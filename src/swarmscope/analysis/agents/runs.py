@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.analysis.agents.critical_path import SpanTree, critical_path, own_time
+from swarmscope.analysis.agents.distinct_keys import distinct_keys
 from swarmscope.analysis.agents.intervals import covered_by
-from swarmscope.analysis.agents.waiting_spans import distinct_keys
 from swarmscope.model.agents import NO_TEXT, AgentOperation, AgentSpans
 from swarmscope.model.fleet import StoredAgentSpans
 
