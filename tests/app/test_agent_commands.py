@@ -146,6 +146,11 @@ def test_agents_in_trouble_stand_first_with_the_reason(peer):
     assert lines[7:] == ["judge  waits for critic, which waits for it"]
 
 
+def test_narrow_terminals_lose_no_number(peer):
+    lines = _run(peer, "agents", columns=40).stdout.splitlines()
+    assert _cells(lines[3])[4:] == ["2", "1.2k", "3", "1.5k", "$1.25"]
+
+
 def test_tenant_and_token_are_sent(peer):
     _run(peer, "agents", "--tenant", "acme", "--token", "secret")
     path, _, headers = peer.asked[0]

@@ -46,8 +46,10 @@ def fleet_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width
 
 
 def print_lines(console: Console, table: Table) -> None:
-    """Print a table without the spaces at the ends of its lines."""
-    for line in console.render_lines(table, pad=False):
+    """Print a `fleet_table` without the spaces at the ends of its lines; one that cannot fit is printed whole."""
+    width = sum((column.max_width or 0) + _GAP for column in table.columns)
+    options = console.options.update(width=max(width, console.width))
+    for line in console.render_lines(table, options, pad=False):
         text = Text()
         for segment in line:
             text.append(segment.text, segment.style)
