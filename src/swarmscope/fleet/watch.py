@@ -36,7 +36,7 @@ from swarmscope.model.fleet import FleetRows
 _log = logging.getLogger(__name__)
 _NS_PER_S, _NS_PER_MS, _MS_PER_S = 1_000_000_000, 1_000_000, 1000
 # Batches that come close together are looked at together: what a look costs hardly depends on how many spans there are.
-_GATHER_S = 0.2
+_GATHER_S = 1.0
 _IDLE_S = 1.0
 # Within the time that a stop may take; what is not written by then is found in the stored spans at the next start.
 _LAST_TRIES = 2
