@@ -113,7 +113,8 @@ def _columns(width: int) -> list[Column]:
         Column("agent"),
         *([Column("team"), Column("version")] if width >= _ROOMY else []),
         Column("model"),
-        *(Column(title, is_number=True) for title in ("status", "seen", "open", "spans", "errors", "tokens", "cost")),
+        Column("status", is_whole=True),
+        *(Column(title, is_number=True) for title in ("seen", "open", "spans", "errors", "tokens", "cost")),
     ]
 
 

@@ -57,7 +57,10 @@ def print_conversation(found: Conversation, console: Console) -> None:
     if steps:
         console.print()
         rows = [row for _, row in sorted(steps, key=lambda step: step[0])]
-        print_lines(console, fleet_table(_STEP_COLUMNS, rows, console.width))
+        # The last column is left out where nothing failed.
+        n_columns = len(_STEP_COLUMNS) - (not any(row[-1].plain for row in rows))
+        table = fleet_table(_STEP_COLUMNS[:n_columns], [row[:n_columns] for row in rows], console.width)
+        print_lines(console, table)
     if tools := found.get("tools"):
         console.print()
         rows = [[named(tool["name"]), count_text(tool.get("calls")), errors_text(tool.get("errors"))] for tool in tools]

@@ -13,9 +13,10 @@ from rich.text import Text
 
 _GAP = 2
 _LEAST_NAME = 6
+_LEAST_TAIL = 3
 _THOUSAND = 1000
 _SCALES = ("", "k", "M", "G", "T")
-_CENT = 0.01
+_CENT, _LEAST_COST = 0.01, 0.0001
 _AGES = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _UNKNOWN = "-"
 # Worst first: what needs a look stands at the top.
@@ -26,10 +27,11 @@ STATUS_STYLES = {
 
 
 class Column(NamedTuple):
-    """A heading; numbers stand at the right and are never cut."""
+    """A heading; numbers stand at the right. Neither they nor texts that are `whole` are ever cut."""
 
     title: str
     is_number: bool = False
+    is_whole: bool = False
 
 
 def fleet_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: int) -> Table:
@@ -41,7 +43,7 @@ def fleet_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width
         heading = Text(column.title)
         table.add_column(heading, justify=justify, no_wrap=True, overflow="ellipsis", min_width=room, max_width=room)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(_shortened(cell, room) for cell, room in zip(row, widths, strict=True)))
     return table
 
 
@@ -65,13 +67,26 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], width: in
     ]
     excess = sum(widths) + _GAP * (len(columns) - 1) - width
     while excess > 0:
-        names = [i for i, column in enumerate(columns) if not column.is_number and widths[i] > _LEAST_NAME]
+        names = [
+            index
+            for index, column in enumerate(columns)
+            if not (column.is_number or column.is_whole) and widths[index] > _LEAST_NAME
+        ]
         if not names:
             break
         widest = max(names, key=lambda index: widths[index])
         widths[widest] -= 1
         excess -= 1
     return widths
+
+
+def _shortened(cell: Text, room: int) -> Text:
+    """A name that is too long without its middle: `writer-01` and `writer-02` differ at the end."""
+    words = cell.plain
+    if cell_len(words) <= room or cell_len(words) != len(words):  # the table cuts the ends of wide letters
+        return cell
+    tail = min(max(_LEAST_TAIL, room // 3), max(room - 2, 0))
+    return Text(f"{words[: room - tail - 1]}…{words[len(words) - tail :]}", style=cell.style)
 
 
 def plain(words: object) -> str:
@@ -111,12 +126,12 @@ def cost_text(cost_usd: float | None) -> Text:
 
 
 def spell_cost(cost_usd: float | None) -> str:
-    """US dollars: cents, and from below a cent on two digits; a dash where it is unknown."""
+    """US dollars: cents, below a cent four places; a dash where it is unknown."""
     if cost_usd is None:
         return _UNKNOWN
     if cost_usd == 0 or abs(cost_usd) >= _CENT:
         return f"${cost_usd:,.2f}"
-    return f"${cost_usd:.6f}".rstrip("0") if abs(cost_usd) >= 1e-6 else "<$0.000001"
+    return f"${cost_usd:.4f}" if abs(cost_usd) >= _LEAST_COST else f"<${_LEAST_COST}"
 
 
 def time_ns_of(words: object) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -26,6 +26,8 @@ from swarmscope.app.client.outcome import QueryProblem, Terminal, exit_code_of
 from swarmscope.app.client.time_range import TimeOptions
 from swarmscope.app.client.trace_tree import spell_duration
 
+_T = TypeVar("_T")
+_ROOMY = 100
 _WRITERS = {"dot": to_dot, "mermaid": to_mermaid}
 _S_PER_MINUTE, _S_PER_HOUR = 60, 3600
 
@@ -51,7 +53,7 @@ def run_graph(peer: FleetPeer, times: TimeOptions, output: str) -> int:
 
 def print_graph(graph: Mapping[str, Any], console: Console) -> None:
     """A heading, a line for each edge, the most frequent first, and the agents that keep to themselves."""
-    nodes, edges = nodes_of(graph), graph.get("edges", ())
+    nodes, edges, width = nodes_of(graph), graph.get("edges", ()), console.width
     span = f"{plain(graph.get('start'))} to {plain(graph.get('end'))}"
     if not nodes:
         console.print(Text(f"no agents from {span}; --since asks for more", style="dim"), soft_wrap=True)
@@ -60,33 +62,38 @@ def print_graph(graph: Mapping[str, Any], console: Console) -> None:
     console.print(heading.append(f"  {span}", style="not bold dim"), soft_wrap=True, highlight=False)
     if edges:
         console.print()
-        print_lines(console, fleet_table(_COLUMNS, [_row(edge) for edge in _sorted(edges)], console.width))
+        print_lines(console, fleet_table(_columns(width), [_row(edge, width) for edge in _sorted(edges)], width))
     met = {str(edge[side]) for edge in edges for side in ("source", "target")}
     if alone := sorted(name for name in nodes if name not in met):
         console.print()
         console.print(Text(f"without interactions: {', '.join(plain(name) for name in alone)}"), highlight=False)
 
 
-_COLUMNS = (
-    Column("source"),
-    Column("target"),
-    Column("type"),
-    *(Column(title, is_number=True) for title in ("count", "errors", "rate", "p50", "p99", "cost")),
-)
+def _columns(width: int) -> list[Column]:
+    numbers = ["count", "errors", *_rate(width, "rate"), "p50", "p99", "cost"]
+    return [
+        *(Column(title) for title in ("source", "target", "type")),
+        *(Column(title, is_number=True) for title in numbers),
+    ]
+
+
+def _rate(width: int, told: _T) -> list[_T]:
+    """Where lines are short, count and range of time tell the rate, and names need the room."""
+    return [told] if width >= _ROOMY else []
 
 
 def _sorted(edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(edges, key=lambda edge: (-(edge.get("count") or 0), str(edge["source"]), str(edge["target"])))
 
 
-def _row(edge: Mapping[str, Any]) -> list[Text]:
+def _row(edge: Mapping[str, Any], width: int) -> list[Text]:
     return [
         named(edge["source"]),
         named(edge["target"]),
         named(edge.get("type")),
         count_text(edge.get("count")),
         errors_text(edge.get("errors")),
-        Text(spell_rate(edge.get("rate"))),
+        *_rate(width, Text(spell_rate(edge.get("rate")))),
         _seconds_text(edge.get("p50")),
         _seconds_text(edge.get("p99")),
         cost_text(edge.get("cost_usd")),
