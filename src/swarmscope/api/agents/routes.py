@@ -27,10 +27,10 @@ from swarmscope.api.agents.shapes import (
     usage_json,
 )
 from swarmscope.api.request_times import TimeRange
+from swarmscope.api.traces.trace_ids import parse_trace_id
 from swarmscope.model.fleet import AgentState, FindingKind
 
 _MAX_CONVERSATIONS = 1000
-_TRACE_DIGITS = 32
 
 
 def fleet_routes(parts: FleetApiParts) -> list[BaseRoute]:
@@ -199,11 +199,9 @@ async def _conversation(exchange: FleetExchange) -> Response:
 
 async def _run(exchange: FleetExchange) -> Response:
     try:
-        trace_id = bytes.fromhex(exchange.name.rjust(_TRACE_DIGITS, "0"))
-    except ValueError:
-        trace_id = b""
-    if len(exchange.name) > _TRACE_DIGITS or len(trace_id) != _TRACE_DIGITS // 2:
-        raise refuse(f"a trace id is at most {_TRACE_DIGITS} hexadecimal digits, not {exchange.name[:100]!r}")
+        trace_id = parse_trace_id(exchange.name)
+    except ValueError as error:
+        raise refuse(str(error)) from None
 
     def make() -> Any:
         run = exchange.view.run(exchange.tenant, trace_id)

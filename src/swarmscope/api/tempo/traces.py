@@ -24,6 +24,7 @@ from swarmscope.api.tempo.span_filter import chosen_spans
 from swarmscope.api.tempo.trace_json import resource_spans_json
 from swarmscope.api.tempo.trace_rows import count_orphans, fitted
 from swarmscope.api.traces.otlp import to_traces_data
+from swarmscope.api.traces.trace_ids import parse_trace_id
 from swarmscope.lang.traceql import parse_spanset_filter
 from swarmscope.lang.traceql.nodes import SpansetFilter
 from swarmscope.model.contracts import ReadBudget
@@ -50,15 +51,19 @@ def trace_routes(path: TempoPath) -> list[BaseRoute]:
     ]
 
 
-def parse_trace_id(text: str) -> bytes:
-    """TRACE_ID_BYTES of up to 32 hexadecimal digits: shorter ids are those of 64 bits. Raises ApiError."""
-    for position, letter in enumerate(text):
-        if letter not in _HEX:
-            raise refuse(f"trace IDs can only contain hex characters: invalid character '{letter}' at position "
-                         f"{position + 1}")  # fmt: skip
-    if len(text) > 2 * TRACE_ID_BYTES:
-        raise refuse("trace IDs can't be larger than 128 bits")
-    return bytes.fromhex(text.rjust(2 * TRACE_ID_BYTES, "0"))
+def given_trace_id(text: str) -> bytes:
+    """TRACE_ID_BYTES, as Tempo reads and refuses them. Raises ApiError."""
+    try:
+        return parse_trace_id(text)
+    except ValueError:
+        if len(text) > 2 * TRACE_ID_BYTES:
+            raise refuse("trace IDs can't be larger than 128 bits") from None
+        wrong = next((place for place, letter in enumerate(text) if letter not in _HEX), None)
+        if wrong is None:
+            raise refuse("a trace ID has at least one hex character") from None
+        raise refuse(
+            f"trace IDs can only contain hex characters: invalid character '{text[wrong]}' at position {wrong + 1}"
+        ) from None
 
 
 class Question(NamedTuple):
@@ -127,7 +132,7 @@ async def _answer(
 def _question(exchange: TempoExchange, *, filtered: bool) -> Question:
     """What is asked for; `filtered`: `q` and `keep_hierarchy` are read too. Raises ApiError and QuerySyntaxError."""
     parameters = exchange.parameters
-    found = Question(parse_trace_id(exchange.name), given_range(parameters))
+    found = Question(given_trace_id(exchange.name), given_range(parameters))
     if not filtered or not parameters.text("q").strip():
         return found
     keep = parameters.text("keep_hierarchy", "true") or "true"
@@ -142,7 +147,7 @@ def _json_v1(found: FoundTrace) -> dict[str, Any]:
 
 def trace_work(exchange: TempoExchange) -> Work:
     """The trace that is asked for, in the second version's form. Raises ApiError."""
-    question = Question(parse_trace_id(exchange.name))
+    question = Question(given_trace_id(exchange.name))
 
     def make(budget: ReadBudget) -> dict[str, Any]:
         return trace_json_v2(find_trace(exchange, question, budget))
