@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.model.agents import TEXT_COLUMNS, TOKEN_COLUMNS, AgentSpans, Vocabulary
+from swarmscope.model.agents import NO_TEXT, TEXT_COLUMNS, TOKEN_COLUMNS, AgentSpans, Vocabulary
 from swarmscope.model.fleet import AgentRecord, Edges, Finding, Usage
 from swarmscope.schema.agent_tables import EDGE_MEASURES, USAGE_MEASURES
 
@@ -46,19 +46,26 @@ class Texts:
 
 
 def span_batch(spans: AgentSpans, caller: NDArray[np.uint32], texts: Texts, batch: int) -> pa.RecordBatch:
-    """Rows of table `agent_spans`, in its order."""
+    """Rows of table `agent_spans`, in its order; without columns that say nothing in any row."""
     order = np.argsort(spans.end_ns, kind="stable")
-    spans, caller = spans.take(order), caller[order]
-    columns: dict[str, Any] = {"ts": spans.end_ns, "start": spans.start_ns}
-    columns |= {name: getattr(spans, name) for name in (*_SMALL, *_NUMBERS)}
-    columns |= {name: texts.column(getattr(spans, name)) for name in TEXT_COLUMNS}
-    columns["caller"] = texts.column(caller)
+    columns: dict[str, Any] = {"ts": spans.end_ns[order], "start": spans.start_ns[order]}
+    for name in (*_SMALL, *_NUMBERS):
+        numbers = getattr(spans, name)
+        # Such columns are the larger part; the store has a zero, or an empty text, there by itself.
+        if numbers.any():
+            columns[name] = numbers[order]
+    for name in TEXT_COLUMNS:
+        codes = getattr(spans, name)
+        if (codes != NO_TEXT).any():
+            columns[name] = texts.column(codes[order])
+    columns["caller"] = texts.column(caller[order])
     for name in ("trace_id", "span_id"):
-        ids = getattr(spans, name)
+        ids = getattr(spans, name)[order]
         columns[name] = pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(ids.shape[1]), len(ids), [None, pa.py_buffer(np.ascontiguousarray(ids))]
         )
-    columns["conversation"] = spans.conversation.to_arrow()
+    if spans.conversation.length.any():
+        columns["conversation"] = spans.conversation.take(order).to_arrow()
     return _batch(columns, len(spans), spans.tenant, batch)
 
 
