@@ -141,8 +141,8 @@ class Registry:
                 return
             if self._n == len(self._seen.agent):
                 larger = _make(2 * self._n + 1)
-                for old, new in zip(self._seen, larger, strict=True):
-                    new[: self._n] = old
+                for name in larger._fields:
+                    getattr(larger, name)[: self._n] = getattr(self._seen, name)
                 self._seen = larger
             self._seen.agent[self._n] = code
             self._row_of[code] = self._n
