@@ -142,6 +142,24 @@ def test_open_spans_let_those_below_settle_at_once():
     assert len(watched.take({"key": "run", "operation": INVOKE, "agent": "planner", "end": 0})) == 0
 
 
+def test_children_that_come_with_the_end_of_an_announced_span_settle_with_it():
+    watched = Watched()
+    root = {"key": "w", "operation": AgentOperation.INVOKE_WORKFLOW, "workflow": "flow", "end": 0}
+    agent = {"key": "a", "parent": "w", "agent": "a", "operation": INVOKE, "end": 0}
+    chat = {"key": "c", "parent": "a", "operation": CHAT, "end": 0, "input_tokens": 5}
+    watched.take(root, agent, chat)
+    below = {"key": "b", "parent": "a", "agent": "b", "operation": INVOKE}
+    deeper = {"key": "d", "parent": "b", "operation": CHAT, "input_tokens": 7}
+    # As exporters send them: what ended first comes first.
+    watched.take(chat | {"end": 1}, deeper, below, agent | {"end": 2})
+    assert set(watched.settled) == {"a", "b", "c", "d"}
+    assert watched.settled["c"][0] == watched.settled["a"][0] == "a"
+    assert watched.settled["b"][-1] == watched.settled["d"][-1] == "a"
+    assert {watched.settled[key][3] for key in "abcd"} == {"flow"}
+    assert watched.edges == {("a", "b", "call"): 1}
+    assert watched.used == {"a": 5, "b": 7}
+
+
 def test_open_spans_that_fall_silent_are_forgotten():
     watched = Watched()
     watched.take({"key": "run", "operation": INVOKE, "agent": "planner", "end": 0}, now_s=5)

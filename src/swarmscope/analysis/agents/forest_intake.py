@@ -37,7 +37,7 @@ from swarmscope.analysis.agents.forest_tables import (
     give_slot_back,
     remove,
 )
-from swarmscope.analysis.agents.forest_walks import give_up, resolve, write_settled
+from swarmscope.analysis.agents.forest_walks import give_up, resolve, settle_node, tell, write_settled
 from swarmscope.model.agents import NO_TEXT
 from swarmscope.model.raw_memory import Int
 from swarmscope.model.spans import SpanKind
@@ -174,7 +174,10 @@ def _admit(forest: ForestState, row: Records, link_key: NDArray[np.uint64], now_
         give_slot_back(forest, node)
     if is_known:
         if nodes[node].flags & RESOLVED:
-            nodes[node].flags = (nodes[node].flags & ~np.uint32(RESOLVED)) | np.uint32(AGAIN)
+            # At once: those below it that come with it are told by what is known of it.
+            above = find(forest, row.parent) if row.parent and row.parent != row.key else NONE
+            settle_node(forest, node, above if above != NONE and nodes[above].flags & RESOLVED else NONE, answers)
+            nodes[node].flags = nodes[node].flags | np.uint32(AGAIN)
     elif parent != NONE and nodes[parent].key == row.parent and not nodes[parent].flags & RESOLVED:
         add_child(forest, parent, node)
     return node
@@ -225,12 +228,17 @@ def take_in(forest: ForestState, rows: Records, link_key: NDArray[np.uint64], no
             fresh[at - begin] = _admit(forest, rows[at], link_key, now_ns, answers)
         for at in range(begin, end):
             node = fresh[at - begin]
-            if node == NONE or nodes[node].key != rows[at].key or nodes[node].flags & RESOLVED:
+            if node == NONE or nodes[node].key != rows[at].key:
+                continue
+            if nodes[node].flags & AGAIN:
+                nodes[node].flags = nodes[node].flags & ~np.uint32(AGAIN)
+                tell(forest, node, answers)
+                continue
+            if nodes[node].flags & RESOLVED:
                 continue
             parent = find(forest, nodes[node].parent) if nodes[node].parent else NONE
             is_orphan = parent == NONE or not nodes[parent].flags & RESOLVED
-            if not is_orphan or not nodes[node].parent or nodes[node].flags & AGAIN:
-                nodes[node].flags = nodes[node].flags & ~np.uint32(AGAIN)
+            if not is_orphan or not nodes[node].parent:
                 resolve(forest, node, NONE if is_orphan else parent, answers)
 
 

@@ -102,7 +102,7 @@ def _step(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _settle_node(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None:
+def settle_node(forest: ForestState, node: Int, parent: Int, answers: Answers) -> None:
     """Everything that only ancestors tell."""
     nodes = forest.nodes
     nodes[node].flags = nodes[node].flags | np.uint32(RESOLVED)
@@ -148,7 +148,7 @@ def write_settled(forest: ForestState, span: Records, fact: Records, told: Recor
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _tell(forest: ForestState, node: Int, answers: Answers) -> None:
+def tell(forest: ForestState, node: Int, answers: Answers) -> None:
     """Write down a span that has ended and is resolved."""
     span = forest.nodes[node]
     slot = span.slot
@@ -187,7 +187,7 @@ def resolve(forest: ForestState, node: Int, parent: Int, answers: Answers) -> No
     at = 0
     while at < n:
         here = order[at]
-        _settle_node(forest, here, parents[at], answers)
+        settle_node(forest, here, parents[at], answers)
         child = nodes[here].child
         nodes[here].child = NONE
         while child != NONE:
@@ -199,7 +199,7 @@ def resolve(forest: ForestState, node: Int, parent: Int, answers: Answers) -> No
             child = after
         at += 1
     for at in range(n - 1, -1, -1):
-        _tell(forest, order[at], answers)
+        tell(forest, order[at], answers)
 
 
 @njit(nogil=True, cache=True, inline="always")
