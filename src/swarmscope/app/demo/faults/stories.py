@@ -14,14 +14,26 @@ from swarmscope.app.demo.simulation.world import World
 _LOOK_EVERY_NS = NS_PER_S // 5
 _SHORT = Size(0.4, 0.3)
 _HUGE = Size(20.0, 2.5)
+_MIN_ROUNDS = 8
 
 
-def _until_idle(world: World, agents: list[Agent]) -> Flow:
-    """Take no new jobs, and wait until the old ones are done."""
+def _until_idle(world: World, root: Step, agents: list[Agent]) -> Flow:
+    """Take no new jobs, and wait until the old ones are done.
+
+    Who is ready waits for the others in a step of its own: an agent that neither works nor says anything while
+    others wait for it could not be told from one that died, and is no part of the fault.
+    """
+    steps: list[Step] = []
     for agent in agents:
         agent.is_held = True
     while any(agent.running for agent in agents):
+        ready = {step.agent for step in steps}
+        for agent in agents:
+            if not agent.running and agent.name not in ready:
+                steps.append(world.begin(world.span(StepKind.AGENT, root, agent, agent.name)))
         yield _LOOK_EVERY_NS
+    for step in steps:
+        world.end(step)
 
 
 def _root(world: World, workflow: str) -> Step:
@@ -33,8 +45,8 @@ def _root(world: World, workflow: str) -> Step:
 def deadlock(world: World, injection: Injection, seconds: float) -> Flow:
     """Each agent waits for the next one's answer, the last for the first's; all give up after `seconds`."""
     agents = [world.agents[name] for name in injection.agents]
-    yield from _until_idle(world, agents)
     root, waiting = _root(world, "joint_change"), []
+    yield from _until_idle(world, root, agents)
 
     def waits_for(other: Agent) -> Doing:
         def doing(world: World, agent: Agent, step: Step) -> Work:
@@ -93,8 +105,8 @@ def cost_runaway(world: World, injection: Injection, seconds: float) -> Flow:
 
 
 def _alone(world: World, agent: Agent, doing: Doing, workflow: str) -> Flow:
-    yield from _until_idle(world, [agent])
     root = _root(world, workflow)
+    yield from _until_idle(world, root, [agent])
     world.run_job(agent, Job(doing, root))
     while agent.running:
         yield _LOOK_EVERY_NS
@@ -105,12 +117,13 @@ def _alone(world: World, agent: Agent, doing: Doing, workflow: str) -> Flow:
 def hand_around(world: World, injection: Injection, seconds: float) -> Flow:
     """The same thing is handed from agent to agent and comes round again: two of them, or more."""
     agents = [world.agents[name] for name in injection.agents]
-    yield from _until_idle(world, agents)
     root, subject = _root(world, "whose_is_it"), world.some_subject()
+    yield from _until_idle(world, root, agents)
     parent, position = root, 0
     injection.begin_ns = world.now_ns
     end_ns = world.now_ns + int(seconds * NS_PER_S)
-    while world.now_ns < end_ns:
+    # With slow models too it comes round often enough to be no usual handing over.
+    while world.now_ns < end_ns or position < _MIN_ROUNDS * len(agents):
         agent, other = agents[position % len(agents)], agents[(position + 1) % len(agents)]
         position += 1
         step = world.begin(world.span(StepKind.AGENT, parent, agent, agent.name))
