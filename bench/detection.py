@@ -1,4 +1,6 @@
-"""How well what goes wrong in the demo fleet is found: `python -m bench.detection [SEEDS] [SECONDS]`.
+"""How well what goes wrong in the demo fleet is found: `python -m bench.detection [FIRST] [LAST] [SECONDS]`.
+
+Seeds 1 to 10 are those that thresholds were chosen by; 11 to 30, which are the default, are for measuring alone.
 
 The simulation's steps become spans as agents tell them (an open one is announced after a second, then every ten
 seconds until it ends or its agent's process is gone); whose work they are is found by `SpanForest`, as in the program.
@@ -7,10 +9,11 @@ seconds until it ends or its agent's process is gone); whose work they are is fo
 from __future__ import annotations
 
 import hashlib
+import math
 import sys
 import time
-from collections import Counter, defaultdict
-from dataclasses import fields
+from collections import Counter
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -18,8 +21,9 @@ from swarmscope.analysis.agents.forest import SpanForest
 from swarmscope.analysis.agents.pathologies import detect
 from swarmscope.analysis.agents.pathologies.tracker import FindingTracker
 from swarmscope.analysis.agents.pathologies.window import FleetWindow
+from swarmscope.analysis.agents.settled import Settled
 from swarmscope.analysis.agents.usage import to_usage
-from swarmscope.app.demo.simulation.events import Began, Crashed, Ended, Step, StepKind
+from swarmscope.app.demo.simulation.events import Began, Crashed, Ended, Event, Step, StepKind
 from swarmscope.app.demo.simulation.members import make_agents
 from swarmscope.app.demo.story import Story, simulate
 from swarmscope.model.agents import AgentOperation, AgentSpans, InteractionType, Vocabulary
@@ -86,7 +90,7 @@ class Replay:
         self._vocabulary = Vocabulary()
         self._forest = SpanForest(self._vocabulary, 1 << 17)
         self._tracker = FindingTracker(keep_ns=10**18)
-        self._settled: list = []
+        self._settled: list[Settled] = []
         self._usage: list[Usage] = []
         self._open: dict[int, Step] = {}
         self._told_ns: dict[int, int] = {}
@@ -106,7 +110,7 @@ class Replay:
             found += [(now_ns, finding) for finding in news if not finding.end_ns]
         return found
 
-    def _take(self, event, ended: list[Step]) -> None:
+    def _take(self, event: Event, ended: list[Step]) -> None:
         if isinstance(event, Began):
             self._open[event.step.span_id] = event.step
             self._told_ns[event.step.span_id] = event.at_ns - 9 * S  # the first time after one second
@@ -142,56 +146,95 @@ class Replay:
         return FleetWindow(spans, caller, self._forest.open_spans(now_ns), Usage(**columns), now_ns, self._vocabulary)
 
 
-def score(story: Story, found: list[tuple[int, Finding]]) -> dict[str, tuple[int, int, int, list[float], list[str]]]:
-    """By fault: injected, found, wrongly found, seconds to detection, and what was wrong in words."""
+@dataclass
+class Score:
+    """How one kind of fault was found."""
+
+    n_injected: int = 0
+    n_found: int = 0
+    n_wrong: int = 0  # findings of its kind that no such fault explains
+    delays_s: list[float] = field(default_factory=list)  # from the beginning of each that was found
+    words: list[str] = field(default_factory=list)  # what was wrong or missed
+
+    def __iadd__(self, other: Score) -> Score:
+        self.n_injected += other.n_injected
+        self.n_found += other.n_found
+        self.n_wrong += other.n_wrong
+        self.delays_s += other.delays_s
+        self.words += other.words
+        return self
+
+    @property
+    def recall(self) -> float:
+        """NaN where nothing was injected."""
+        return self.n_found / self.n_injected if self.n_injected else math.nan
+
+    @property
+    def precision(self) -> float:
+        """NaN where nothing was found."""
+        return self.n_found / (self.n_found + self.n_wrong) if self.n_found + self.n_wrong else math.nan
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927, Probable inference, the law of succession)."""
+    if n == 0:
+        return 0.0, 1.0
+    z = 1.959964
+    middle, width = hits / n + z * z / (2 * n), z * math.sqrt(hits * (n - hits) / n**3 + z * z / (4 * n * n))
+    return (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
+
+
+def score(story: Story, found: list[tuple[int, Finding]]) -> dict[str, Score]:
+    """By fault. A finding is right while a fault of its kind lasts, or shortly after, and names none but its agents."""
     last_ns = story.events[-1].at_ns
     scores = {}
     for fault, kind in KINDS.items():
+        truth = [each for each in story.truth if each.kind == fault and each.begin_ns]
         # What began less than a minute before the end had no time to show.
-        truth = [
-            each for each in story.truth if each.kind == fault and each.begin_ns and last_ns - each.begin_ns > 60 * S
-        ]
-        findings = [(at_ns, finding) for at_ns, finding in found if finding.kind == kind]
-        delays, wrong, hit = [], [], set()
-        for at_ns, finding in findings:
+        due = [each for each in truth if last_ns - each.begin_ns > 60 * S]
+        delays_s: dict[int, float] = {}  # by number in `truth`
+        words = []
+        for at_ns, finding in found:
+            if finding.kind != kind:
+                continue
             matches = [
-                number for number, each in enumerate(story.truth)
-                if each.kind == fault and each.begin_ns and set(each.agents) & set(finding.agents)
+                number for number, each in enumerate(truth)
+                if finding.agents and set(finding.agents) <= set(each.agents)
                 and each.begin_ns <= at_ns <= (each.end_ns or last_ns) + LATE_NS
             ]  # fmt: skip
-            if not matches:
-                wrong.append(f"{finding.summary} ({', '.join(finding.agents)})")
             for number in matches:
-                if number not in hit and story.truth[number] in truth:
-                    delays.append((at_ns - story.truth[number].begin_ns) / S)
-                hit.add(number)
-        n_found = sum(story.truth.index(each) in hit for each in truth)
-        missed = [f"missed: {each.kind} {each.agents}" for each in truth if story.truth.index(each) not in hit]
-        scores[fault] = (len(truth), n_found, len(wrong), delays, wrong + missed)
+                delays_s.setdefault(number, (at_ns - truth[number].begin_ns) / S)
+            if not matches:
+                words.append(f"wrong: {finding.summary} ({', '.join(finding.agents)})")
+        hits = [number for number, each in enumerate(truth) if number in delays_s and each in due]
+        missed = [f"missed: {each.agents}" for number, each in enumerate(truth) if each in due and number not in hits]
+        delays = [delays_s[number] for number in hits]
+        scores[fault] = Score(len(due), len(hits), len(words), delays, words + missed)
     return scores
 
 
 def main() -> None:
     """Print precision, recall and time to detection by fault."""
-    seeds, seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 20, float(sys.argv[2]) if len(sys.argv) > 2 else 620.0
-    sums: dict[str, Counter] = defaultdict(Counter)
-    delays, others = defaultdict(list), Counter()
+    numbers = [*map(float, sys.argv[1:]), *(11, 30, 620)[len(sys.argv) - 1 :]]
+    first, last, seconds = int(numbers[0]), int(numbers[1]), numbers[2]
+    sums = {fault: Score() for fault in KINDS}
+    others: Counter[str] = Counter()
     begin = time.process_time()
-    for seed in range(1, seeds + 1):
+    for seed in range(first, last + 1):
         story = simulate(seed, seconds)
         found = Replay().run(story)
         others.update(finding.kind.value for _, finding in found)
-        for fault, (injected, hit, wrong, late, words) in score(story, found).items():
-            sums[fault].update(injected=injected, found=hit, wrong=wrong)
-            delays[fault] += late
-            for line in words:
+        for fault, each in score(story, found).items():
+            sums[fault] += each
+            for line in each.words:
                 print(f"seed {seed} {fault}: {line}", flush=True)
     for fault, each in sums.items():
-        recall = each["found"] / max(each["injected"], 1)
-        precision = each["found"] / max(each["found"] + each["wrong"], 1)
-        late = sorted(delays[fault]) or [float("nan")]
+        late = sorted(each.delays_s) or [math.nan]
+        precision, recall = wilson(each.n_found, each.n_found + each.n_wrong), wilson(each.n_found, each.n_injected)
         print(
-            f"{fault:13} injected {each['injected']:3} precision {precision:.3f} recall {recall:.3f} "
+            f"{fault:13} injected {each.n_injected:3} found {each.n_found:3} wrong {each.n_wrong:3} "
+            f"precision {each.precision:.3f} [{precision[0]:.3f}, {precision[1]:.3f}] "
+            f"recall {each.recall:.3f} [{recall[0]:.3f}, {recall[1]:.3f}] "
             f"time to detection {late[len(late) // 2]:.0f} s, at most {late[-1]:.0f} s"
         )
     print("findings", dict(others), f"{time.process_time() - begin:.0f} CPU-s")

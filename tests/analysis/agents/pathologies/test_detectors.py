@@ -176,6 +176,21 @@ class TestCrashes:
         assert only(Kind.CRASH, fleet() + past, asked).agents == ("a",)
         assert kinds(fleet() + past, [*asked, step("a", NOW - 50, 0, operation=CHAT)]) == set()
 
+    def test_started_again_with_spans_left_behind(self):
+        left = [step("a", NOW - 190, 0, seen=NOW - 180)]
+        later = [step("a", NOW - 60, NOW - 50, content=1)]
+        assert kinds(fleet() + later, left) == set()
+        # It dies once more: in a span that it had announced, or in none.
+        assert only(Kind.CRASH, fleet() + later, [*left, step("a", NOW - 49, 0, seen=NOW - 48)]).agents == ("a",)
+        asked = step("x", NOW - 45, 0, target="a", operation=13)
+        assert only(Kind.CRASH, fleet() + later, [*left, asked]).agents == ("a",)
+
+    def test_errors_of_one_job_and_then_none_for_as_long_as_before(self):
+        jobs = [step("a", NOW - 300 + 50 * (at // 4) + at % 4, NOW - 299 + 50 * (at // 4) + at % 4, content=at + 1)
+                for at in range(16)]  # fmt: skip
+        failed = [step("a", NOW - 85 + at, NOW - 84 + at, content=90, tool="t", status=ERROR) for at in range(5)]
+        assert Kind.CRASH not in kinds(fleet() + jobs + failed)
+
     def test_everybody_is_silent(self):
         assert kinds(fleet(NOW - 50), [step("a", NOW - 90, 0, seen=NOW - 45)]) == set()
 

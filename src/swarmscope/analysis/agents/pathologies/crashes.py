@@ -13,7 +13,7 @@ from swarmscope.model.spans import SpanStatus
 
 _MIN_STEPS = 20  # of an agent whose silence after errors says something
 _AT_WORK_NS = 120 * 10**9  # who was heard of so shortly before it was asked was at work
-_USUAL_PAUSES = 10  # silence is long when it is so many times the median pause
+_LONGER = 2  # silence is long when it is so many times the longest pause before
 
 
 def find_crashes(window: FleetWindow) -> list[Finding]:
@@ -27,11 +27,12 @@ def find_crashes(window: FleetWindow) -> list[Finding]:
     if int(going_on.sum()) < settings.min_others:
         return []
     found = []
-    for agent in np.unique(opened.spans.agent).tolist():
+    lasting = _lasting(window, heard)
+    for agent in np.unique(opened.spans.agent[lasting]).tolist():
         silent_ns = window.now_ns - int(heard[agent])
         if agent == NO_TEXT or silent_ns <= limit_ns:
             continue
-        rows = np.flatnonzero(opened.spans.agent == agent)
+        rows = np.flatnonzero(lasting & (opened.spans.agent == agent))
         evidence: dict[str, object] = {
             "open_spans": len(rows), "silent_s": silent_ns / 1e9, "threshold_s": limit_ns / 1e9,
             "others_going_on": int(going_on.sum()), **shown(opened.spans, rows.tolist()),
@@ -41,19 +42,31 @@ def find_crashes(window: FleetWindow) -> list[Finding]:
         confidence = 1 - 0.2 * limit_ns / silent_ns
         told = (summary, evidence, ())
         found.append(to_finding(window, FindingKind.CRASH, [agent], int(heard[agent]), confidence, told))
-    found += _unanswering(window, heard, limit_ns)
+    found += _unanswering(window, heard, lasting)
     return found + _after_errors(window, heard, {finding.agents[0] for finding in found})
 
 
-def _unanswering(window: FleetWindow, heard: NDArray[np.int64], limit_ns: int) -> list[Finding]:
+def _lasting(window: FleetWindow, heard: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[n_open] open spans that their agents were in when they were last heard of.
+
+    The others are what an earlier process left behind: its agent has been at work since without announcing them.
+    """
+    opened, settings = window.opened, window.settings
+    slack_ns = settings.announce_interval_ns + settings.crash_slack_ns
+    lasting: NDArray[np.bool_] = opened.seen_ns >= heard[opened.spans.agent] - slack_ns
+    return lasting
+
+
+def _unanswering(window: FleetWindow, heard: NDArray[np.int64], lasting: NDArray[np.bool_]) -> list[Finding]:
     """Agents that were at work, were asked by others, and gave no sign of life: they died before announcing a span."""
-    spans = window.opened.spans
+    spans, settings = window.opened.spans, window.settings
+    limit_ns = settings.missed_announcements * settings.announce_interval_ns + settings.crash_slack_ns
     asked = (spans.target != NO_TEXT) & (spans.target != spans.agent) & (spans.start_ns < window.now_ns - limit_ns)
     found = []
     for agent in np.unique(spans.target[asked]).tolist():
         rows = np.flatnonzero(asked & (spans.target == agent))
         since_ns, last_ns = int(spans.start_ns[rows].min()), int(heard[agent])
-        if (spans.agent == agent).any() or not since_ns - _AT_WORK_NS < last_ns < window.now_ns - limit_ns:
+        if (lasting & (spans.agent == agent)).any() or not since_ns - _AT_WORK_NS < last_ns < window.now_ns - limit_ns:
             continue
         silent_ns = window.now_ns - max(last_ns, since_ns)
         if silent_ns <= limit_ns:
@@ -79,13 +92,14 @@ def _after_errors(window: FleetWindow, heard: NDArray[np.int64], known: set[str]
         rows = window.order[(window.is_step & (spans.agent == agent))[window.order]]
         last = rows[-settings.min_last_errors :]
         silent_ns = window.now_ns - int(heard[agent])
-        usual_ns = int(np.median(np.diff(spans.end_ns[rows]))) if len(rows) > 1 else silent_ns
-        is_long = len(rows) >= _MIN_STEPS and silent_ns > _USUAL_PAUSES * usual_ns
+        # Steps come in bursts, one for a job: the longest of the pauses is the one to compare with.
+        longest_ns = int(np.diff(spans.end_ns[rows]).max()) if len(rows) > 1 else silent_ns
+        is_long = len(rows) >= _MIN_STEPS and silent_ns > _LONGER * longest_ns
         if not is_long or not bool((spans.status[last] == SpanStatus.ERROR).all()) or window.name(agent) in known:
             continue
         evidence: dict[str, object] = {
-            "last_errors": len(last), "silent_s": silent_ns / 1e9, "usual_pause_s": usual_ns / 1e9,
-            "threshold_s": max(settings.error_silence_ns, _USUAL_PAUSES * usual_ns) / 1e9,
+            "last_errors": len(last), "silent_s": silent_ns / 1e9, "longest_pause_s": longest_ns / 1e9,
+            "threshold_s": max(settings.error_silence_ns, _LONGER * longest_ns) / 1e9,
             **shown(spans, last.tolist()),
         }  # fmt: skip
         summary = f"{window.name(agent)} failed {len(last)} times in a row and has been silent since"

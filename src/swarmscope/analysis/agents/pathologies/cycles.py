@@ -50,10 +50,7 @@ def find_cycles(window: FleetWindow) -> list[Finding]:
     )  # fmt: skip
     for first, last, length, n_same in best.tolist():
         rounds = (last - first + 1) // length
-        if (
-            rounds < min(settings.min_rounds, settings.min_long_rounds)
-            or window.now_ns - int(hops.seen_ns[last]) > _QUIET_NS
-        ):
+        if rounds < settings.min_rounds or window.now_ns - int(hops.seen_ns[last]) > _QUIET_NS:
             continue
         finding = _finding(window, hops, (first, last, length), n_same)
         if finding is not None:
@@ -70,7 +67,7 @@ def _finding(window: FleetWindow, hops: Hops, circle: tuple[int, int, int], n_sa
     is_told = bool((hops.content[here] != 0).mean() > 0.5)
     n_work = _work_between(window, hops, circle)
     if same_share >= 0.8:
-        least = settings.min_rounds if length == 2 else settings.min_long_rounds
+        least = settings.min_rounds
     else:
         least = settings.min_rounds_with_news if is_told and n_work else settings.min_rounds_without_content
     if rounds < least:

@@ -19,7 +19,6 @@ class DetectionSettings:
     min_answer_tokens: int = 8  # shorter answers of models ("yes") are the same by chance
     # Cycles and ping-pong: rounds along the same agents in one run.
     min_rounds: int = 5  # with the same content
-    min_long_rounds: int = 4  # the same where more than two agents take part
     min_rounds_without_content: int = 12  # where nothing is known of the content, or it differs and nothing is done
     min_rounds_with_news: int = 20  # where every round hands over something else
     max_cycle_length: int = 8
