@@ -312,3 +312,19 @@ def test_the_same_trouble_keeps_its_id():
 def test_tools_of_one_kind_are_told_apart():
     assert kinds([row | {"tool": f"t{at % 5}"} for at, row in enumerate(repeated(20))]) == set()
     assert TOOL == 9
+
+
+def test_a_circle_explains_its_costs_also_when_it_is_over():
+    usual = [
+        step("x", NOW - 500 + at, NOW - 499 + at, operation=CHAT, cost_usd=0.01, conversation=f"c{at}", content=at + 1)
+        for at in range(30)
+    ]
+    talk = hops(["a", "b"] * 10 + ["a"], content=5)
+    # It went round until 90 s ago.
+    talk = [row | {"start": row["start"] - 90, "end": row["end"] - 90, "conversation": "round"} for row in talk]
+    dear = [
+        step("a", NOW - 100 + at, NOW - 99 + at, operation=CHAT, cost_usd=2.0, conversation="round", content=70 + at)
+        for at in range(4)
+    ]
+    assert Kind.RUNAWAY_COST in kinds(usual + dear)
+    assert Kind.RUNAWAY_COST not in kinds(usual + dear + talk)

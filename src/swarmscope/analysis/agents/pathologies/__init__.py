@@ -14,9 +14,9 @@ from swarmscope.analysis.agents.pathologies.repeats import find_repeats
 from swarmscope.analysis.agents.pathologies.retries import find_retry_storms
 from swarmscope.analysis.agents.pathologies.starvation import find_starvation
 from swarmscope.analysis.agents.pathologies.window import FleetWindow
-from swarmscope.model.fleet import Finding, FindingKind
+from swarmscope.model.fleet import GRAIN_NS, Finding, FindingKind
 
-_CIRCLES = (FindingKind.CYCLE, FindingKind.PING_PONG)
+_EXPLAINED = (FindingKind.REPEAT, FindingKind.RUNAWAY_COST)
 
 Detector = Callable[[FleetWindow], list[Finding]]
 
@@ -39,7 +39,11 @@ def detect(window: FleetWindow) -> list[Finding]:
     One trouble is told once: repeats and costs of a run that goes round in a circle are what the circle consists of.
     """
     found = [finding for find in DETECTORS for finding in find(window)]
-    circling = {finding.evidence["run"] for finding in found if finding.kind in _CIRCLES}
-    looping = circling | {finding.evidence["run"] for finding in found if finding.kind == FindingKind.REPEAT}
+    if not any(each.kind in _EXPLAINED for each in found):
+        return found
+    # What is over still explains what it has cost, which is found for longer.
+    quiet_ns = window.settings.spend_minutes * GRAIN_NS
+    circling = {finding.evidence["run"] for finding in find_cycles(window, quiet_ns)}
+    looping = circling | {finding.evidence["run"] for finding in find_repeats(window, quiet_ns)}
     explained = {FindingKind.REPEAT: circling, FindingKind.RUNAWAY_COST: looping}
     return [each for each in found if each.evidence.get("run") not in explained.get(each.kind, ())]

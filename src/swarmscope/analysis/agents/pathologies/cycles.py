@@ -21,7 +21,7 @@ _ENTRIES = np.array(
     ],
     np.bool_,
 )
-_QUIET_NS = 60 * 10**9  # a circle whose last hop is older than this has come to its end
+_QUIET_NS = 60 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,11 @@ class Hops:
     row: NDArray[np.int64]
 
 
-def find_cycles(window: FleetWindow) -> list[Finding]:
-    """Both kinds; of one run the circle with most rounds. Two agents are ping-pong where nothing new passes."""
+def find_cycles(window: FleetWindow, quiet_ns: int = _QUIET_NS) -> list[Finding]:
+    """Both kinds; of one run the circle with most rounds. Two agents are ping-pong where nothing new passes.
+
+    A circle whose last hop is older than `quiet_ns` has come to its end.
+    """
     hops, settings = _hops(window), window.settings
     if len(hops.run) < 2 * settings.min_rounds:
         return []
@@ -50,7 +53,7 @@ def find_cycles(window: FleetWindow) -> list[Finding]:
     )  # fmt: skip
     for first, last, length, n_same in best.tolist():
         rounds = (last - first + 1) // length
-        if rounds < settings.min_rounds or window.now_ns - int(hops.seen_ns[last]) > _QUIET_NS:
+        if rounds < settings.min_rounds or window.now_ns - int(hops.seen_ns[last]) > quiet_ns:
             continue
         finding = _finding(window, hops, (first, last, length), n_same)
         if finding is not None:

@@ -48,8 +48,8 @@ class _Steps(NamedTuple):
     end_ns: NDArray[np.int64]
 
 
-def find_repeats(window: FleetWindow) -> list[Finding]:
-    """One finding for an agent in a run, whatever step it repeats."""
+def find_repeats(window: FleetWindow, quiet_ns: int | None = None) -> list[Finding]:
+    """One finding for an agent in a run, whatever step it repeats; older than `quiet_ns` (three gaps) it is over."""
     spans, settings = window.spans, window.settings
     inference = IS_INFERENCE[spans.operation]
     short = inference & (spans.output_tokens >= 0) & (spans.output_tokens < settings.min_answer_tokens)
@@ -59,6 +59,7 @@ def find_repeats(window: FleetWindow) -> list[Finding]:
     rows = window.order[chosen[window.order]]
     if len(rows) < settings.min_repeats:
         return []
+    quiet_ns = 3 * settings.repeat_gap_ns if quiet_ns is None else quiet_ns
     columns = (window.run_key, spans.agent, spans.operation, spans.tool)
     firsts, group = grouped_rows([column[rows] for column in columns])
     steps = _Steps(group, spans.content[rows], spans.similarity[rows], spans.start_ns[rows], spans.end_ns[rows])
@@ -67,7 +68,7 @@ def find_repeats(window: FleetWindow) -> list[Finding]:
     for exact, near, first, last in best[
         (best[:, 0] >= settings.min_repeats) | (best[:, 1] >= settings.min_near_repeats)
     ].tolist():
-        if window.now_ns - steps.end_ns[last] > 3 * settings.repeat_gap_ns:
+        if window.now_ns - steps.end_ns[last] > quiet_ns:
             continue  # it came to its end
         finding = _finding(window, rows[group == group[last]], (int(rows[first]), int(rows[last])), (exact, near))
         known = found.get(finding.id)

@@ -28,9 +28,8 @@ def _until_idle(world: World, root: Step, agents: list[Agent]) -> Flow:
         agent.is_held = True
     while any(agent.running for agent in agents):
         ready = {step.agent for step in steps}
-        for agent in agents:
-            if not agent.running and agent.name not in ready:
-                steps.append(world.begin(world.span(StepKind.AGENT, root, agent, agent.name)))
+        free = [agent for agent in agents if not agent.running and agent.name not in ready]
+        steps += [world.begin(world.span(StepKind.AGENT, root, agent, agent.name)) for agent in free]
         yield _LOOK_EVERY_NS
     for step in steps:
         world.end(step)
