@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swarmscope.api.number_text import double_text, double_texts, timestamp_text
+from tests.portion import portion
 
 
 def expected(value: float) -> str:
@@ -63,14 +64,14 @@ def test_by_hand(value: float, text: str) -> None:
     assert double_text(value) == text
 
 
-@settings(max_examples=3000)
+@settings(max_examples=portion(3000, 600))
 @given(st.integers(0, 2**64 - 1))
 def test_any_bits(bits: int) -> None:
     value = struct.unpack("<d", struct.pack("<Q", bits))[0]
     assert double_text(value) == expected(value)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=portion(2000, 400))
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_reads_back_the_same(value: float) -> None:
     text = double_text(value)
@@ -78,7 +79,7 @@ def test_reads_back_the_same(value: float) -> None:
     assert text == expected(value)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=portion(1000, 200))
 @given(st.integers(-(10**9), 10**9), st.integers(0, 12))
 def test_short_decimals(number: int, places: int) -> None:
     value = number / 10**places

@@ -12,6 +12,7 @@ from swarmscope.query.logql.demand import Demand
 from swarmscope.query.logql.formats import all_names
 from swarmscope.query.logql.pipeline import Pipeline
 from swarmscope.query.logql.sure_misses import with_values
+from tests.portion import portion
 from tests.query.logql.lines import block_of, texts
 
 
@@ -166,7 +167,7 @@ _STAGES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=portion(600, 150), deadline=None)
 @given(st.lists(st.sampled_from(_STAGES), max_size=5), st.sets(st.sampled_from(["a", "b", "m", "z", "q", "app"])))
 def test_what_is_demanded_does_not_change_the_answer(stages, wanted):
     metadata = [{"m": "meta"} if row % 3 == 0 else {"a": "1"} if row % 3 == 1 else {} for row in range(len(_LINES))]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.receivers.jaeger.decode import BatchDecoder
 from swarmscope.testing.plain_spans import from_batch
+from tests.portion import portion
 from tests.receivers.jaeger.batches import T_US, Write, batch, log, reference, span
 from tests.receivers.jaeger.thrift_writer import binary, compact
 
@@ -54,7 +55,7 @@ def test_mutated_bodies(write: Write) -> None:
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=portion(2000, 400), deadline=None)
 def test_noise(body: bytes, is_compact: bool) -> None:
     decode(body, is_compact=is_compact)
 

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from swarmscope.receivers.scrape.exposition import NO_TIMESTAMP_MS, ExpositionError
 from swarmscope.receivers.scrape.label_text import parse_braces, parse_series, series_text
 from swarmscope.receivers.scrape.text_decode import FamilyCache, decode_text
+from tests.portion import portion
 
 
 def decode(text, *, openmetrics=False, cache=None):
@@ -149,7 +150,7 @@ def same_bits(left, right):
         st.from_regex(r"[+-]?\.[0-9]{1,25}", fullmatch=True),
     )
 )
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=portion(3000, 600), deadline=None)
 def test_numbers_are_rounded_correctly(text):
     if math.isinf(float(text)) and "inf" not in text:
         return
