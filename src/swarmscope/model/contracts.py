@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.model.agents import AgentSpans
+from swarmscope.model.alerts import Alert, Notification
 from swarmscope.model.fleet import (
     AgentRecord,
     AgentSpanRequest,
@@ -416,4 +417,64 @@ class FleetReader(Protocol):
         self, tenant: str, start_ns: int, end_ns: int, max_conversations: int
     ) -> list[ConversationSummary]:
         """Conversations that have spans in the range, the newest first."""
+        ...
+
+
+class CommitObserver(Protocol):
+    """Is told what was committed, right after reads see it. Thread-safe; it never raises, and never waits.
+
+    Series and streams are catalogue numbers, in any order, possibly more than once; they are lent for the call.
+    """
+
+    def metrics_committed(self, tenant: str, series: NDArray[np.int64]) -> None:
+        """Series [n] that have new samples."""
+        ...
+
+    def logs_committed(self, tenant: str, streams: NDArray[np.int64]) -> None:
+        """Streams [n] that have new lines."""
+        ...
+
+    def spans_committed(self, tenant: str) -> None:
+        """There are new spans."""
+        ...
+
+
+class AlertSink(Protocol):
+    """Takes alerts of rules and senders. Thread-safe."""
+
+    def take_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Route them; returns when they are remembered, before anybody is told. Never raises."""
+        ...
+
+
+class Notifier(Protocol):
+    """One integration of a receiver: says a notification to the outside."""
+
+    @property
+    def kind(self) -> str:
+        """`webhook`, `pagerduty`, `slack` …: the label of counters."""
+        ...
+
+    @property
+    def sends_resolved(self) -> bool:
+        """Whether it wants to be told of the end."""
+        ...
+
+    async def notify(self, notification: Notification, note: Mapping[str, str]) -> Mapping[str, str]:
+        """Try once. `note` is what the last success for this group gave back (a message's id); the new one is kept.
+
+        Raises NotifyFailedError; cancelled when the time that the group has is over.
+        """
+        ...
+
+
+class StateStore(Protocol):
+    """Small records that outlive the process: by kind (`silence`, `rule` …) and key. Thread-safe."""
+
+    def load(self, kind: str) -> dict[str, bytes]:
+        """All records of a kind."""
+        ...
+
+    def write(self, kind: str, records: Mapping[str, bytes | None]) -> None:
+        """Put records, or delete them (None), all or none; they are on disk on return. Raises UnavailableError."""
         ...
