@@ -128,7 +128,8 @@ def _counted(stored: StoredAgentSpans) -> tuple[NDArray[np.uint8], tuple[Message
     """What of each span [n] counts (Counted), and what was handed over: the rules are the forest's."""
     spans = stored.spans
     forest = SpanForest(stored.vocabulary, 4 * len(spans), patience_ns=0, tenant=spans.tenant)
-    parts = [forest.settle(spans, 0), forest.expire(1)]
+    # Above whom a span stands must be known before it is counted itself.
+    parts = [forest.settle(spans.take(_deepest_first(spans)), 0), forest.expire(1)]
     keys = np.concatenate([part.spans.span_key for part in parts])
     told = np.concatenate([part.counted for part in parts])
     order = np.argsort(keys)
@@ -141,6 +142,22 @@ def _counted(stored: StoredAgentSpans) -> tuple[NDArray[np.uint8], tuple[Message
         counted[firsts] = np.where(known, told[order][at], 0)[firsts]
     messages = [message for part in parts for message in _to_messages(part.interactions, stored)]
     return counted, tuple(sorted(messages, key=lambda message: message.at_ns))
+
+
+def _deepest_first(spans: AgentSpans) -> NDArray[np.int64]:
+    """The rows [n], children before their parents; depths by doubling, so that circles end too."""
+    n = len(spans)
+    order = np.argsort(spans.span_key, kind="stable")
+    keys = spans.span_key[order]
+    at = np.minimum(np.searchsorted(keys, spans.parent_key), max(n - 1, 0))
+    has_parent = (keys[at] == spans.parent_key) & (spans.parent_key != 0)
+    above = np.where(has_parent, order[at], n)
+    above = np.append(above, n)  # row n is above all roots, and above itself
+    depth = np.append(has_parent.astype(np.int64), 0)
+    for _ in range(n.bit_length()):
+        depth += depth[above]
+        above = above[above]
+    return np.argsort(-depth[:n], kind="stable")
 
 
 def _to_messages(found: Interactions, stored: StoredAgentSpans) -> list[Message]:
