@@ -6,6 +6,9 @@
 # make bench  speed and size, side by side with Prometheus and VictoriaMetrics
 # make lock   pin the dependencies anew after a change of pyproject.toml
 
+# Where bytecode is not written, every process of the tests would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: up test soak lint kernels bench lock setup
 .DEFAULT_GOAL := up
 
