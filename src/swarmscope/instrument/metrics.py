@@ -202,6 +202,34 @@ OTLP_RUNNING_TOTALS = _gauge(
     "swarmscope_otlp_running_totals", "Delta series and histograms whose running total is kept."
 )
 
+INCIDENTS = _gauge(
+    "swarmscope_incidents", "Incidents that are kept, by state: open, acknowledged, resolved.", ("state",)
+)
+INCIDENT_EVENTS = _counter(
+    "swarmscope_incident_events_total",
+    "What happened to incidents: opened, reopened, merged, split, acknowledged, resolved, comment, runbook.",
+    ("event",),
+)
+INCIDENT_FAILURES = _counter(
+    "swarmscope_incident_failures_total",
+    "Failures of grouping alerts by stage: take, tick, topology. Alerts are told all the same.",
+    ("stage",),
+)
+INCIDENT_WRITE_FAILURES = _counter(
+    "swarmscope_incident_write_failures_total", "Tries to write incidents that failed; they are written later."
+)
+RUNBOOK_RUNS = _counter(
+    "swarmscope_runbook_runs_total",
+    "Runs of runbooks' actions by kind (http, command, signal, silence) and outcome (done, dry_run, failed, refused, "
+    "skipped, limited, waiting).",
+    ("kind", "outcome"),
+)
+RUNBOOK_FAILURES = _counter(
+    "swarmscope_runbook_failures_total",
+    "Failures of runbooks by stage: load (a file was not understood), queue (too much waited), take, write, line.",
+    ("stage",),
+)
+
 _before_exposition: list[Callable[[], None]] = []
 _exposition_lock = threading.Lock()
 

@@ -27,7 +27,7 @@ _Key = TypeVar("_Key")
 
 
 class Placement(NamedTuple):
-    """Where an alert went. `group` is the id of the alert that began the group."""
+    """Where an alert went."""
 
     group: str
     similarity: Similarity  # to the alert that it is linked by; NONE where it begins a group
@@ -91,17 +91,19 @@ class OnlineGrouping:
         self.forget(fact.id)
         self._keep(fact, group)
 
-    def add(self, fact: AlertFact, closed: frozenset[str] = frozenset()) -> Placement:
-        """Take an alert in, or see a known one again, which stays where it is; `closed` groups take nobody in."""
+    def add(self, fact: AlertFact, new_group: str = "") -> Placement:
+        """Take an alert in, or see a known one again, which stays where it is.
+
+        The group that it begins, where it begins one, is called `new_group`, or else as the alert.
+        """
         known = self._entries.get(fact.id)
-        if known is not None and known.group not in closed:
+        if known is not None:
             known.fact = fact
             return Placement(known.group, NONE, "", ())
-        self.forget(fact.id)
-        links = self._links(fact, closed)
+        links = self._links(fact)
         if not links:
-            self._keep(fact, fact.id)
-            return Placement(fact.id, NONE, "", ())
+            self._keep(fact, new_group or fact.id)
+            return Placement(new_group or fact.id, NONE, "", ())
         best_id, best = max(links.items(), key=lambda link: (link[1].total, link[0]))
         group = self._entries[best_id].group
         merged = {
@@ -173,7 +175,7 @@ class OnlineGrouping:
                 around[other] = max(around.get(other, 0.0), close)
         return around
 
-    def _links(self, fact: AlertFact, closed: frozenset[str]) -> dict[str, Similarity]:
+    def _links(self, fact: AlertFact) -> dict[str, Similarity]:
         """Known alerts that it is similar enough to."""
         pairs, found, newest = label_pairs(fact), _Candidates(), self._settings.max_candidates
         for pair in pairs:
@@ -185,8 +187,6 @@ class OnlineGrouping:
         links = {}
         for id_ in found.shared.keys() | found.graph.keys():
             entry = self._entries[id_]
-            if entry.group in closed:
-                continue
             shared = len(pairs & entry.pairs)
             either = len(pairs) + len(entry.pairs) - shared
             gap_ns = fact.start_ns - entry.fact.start_ns

@@ -23,6 +23,7 @@ from swarmscope.analysis.rootcause.facts import AlertFact
 from swarmscope.analysis.rootcause.topology import NOTHING, Node, NodeKind, Topology
 
 _S = 1_000_000_000
+_NEVER = np.iinfo(np.int64).min
 _MAX_NODES = 400  # with alerts; who explains whom is a square of them
 
 
@@ -65,7 +66,7 @@ class _Scene(NamedTuple):
 
     nodes: list[Node]
     wrong: NDArray[np.float64]  # [n] 0 … 1
-    first_ns: NDArray[np.int64]  # [n] of the alerts of each; 0 where there are none
+    first_ns: NDArray[np.int64]  # [n] of the alerts of each; _NEVER where there are none
     source: NDArray[np.int64]  # [m]
     target: NDArray[np.int64]  # [m]
     needs: NDArray[np.float64]  # [m]
@@ -129,7 +130,7 @@ def _scene(facts: Sequence[AlertFact], topology: Topology) -> _Scene:
     return _Scene(
         placed,
         np.array([1.0 - sound.get(node, 1.0) for node in placed]),
-        np.array([by_node[node][0].start_ns if node in by_node else 0 for node in placed], np.int64),
+        np.array([by_node[node][0].start_ns if node in by_node else _NEVER for node in placed], np.int64),
         number[topology.source[inside]],
         number[topology.target[inside]],
         topology.needs()[inside],
@@ -162,8 +163,8 @@ def _explained(scene: _Scene, hops: int) -> NDArray[np.float64]:
 def _first_ns(scene: _Scene, reach: NDArray[np.float64]) -> NDArray[np.int64]:
     """When each node's trouble began [n]: with its own alerts, or where it has none, with those that it explains."""
     first_ns = scene.first_ns.copy()
-    for at in np.flatnonzero(first_ns == 0).tolist():
-        suffering = np.flatnonzero((reach[at] > 0) & (scene.first_ns > 0))
+    for at in np.flatnonzero(first_ns == _NEVER).tolist():
+        suffering = np.flatnonzero((reach[at] > 0) & (scene.first_ns != _NEVER))
         first_ns[at] = scene.first_ns[suffering].min() if len(suffering) else scene.first_ns.max()
     return first_ns
 

@@ -1,0 +1,1 @@
+"""Rules, their alerts, who is told, and what is done about it."""
