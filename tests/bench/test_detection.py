@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from bench.detection import KINDS, Replay, Score, score, simulate
+
 from tests.portion import portion
 
 FIRST_SEED, SECONDS = 101, 620
