@@ -50,6 +50,11 @@ class AlertFact:
         return nodes_of(self.labels)
 
     @property
+    def is_cause(self) -> bool:
+        """Whether its rule says that it tells what is wrong, and not what somebody suffers from it."""
+        return self.labels.get(SIGNAL_LABEL) == CAUSE
+
+    @property
     def weight(self) -> float:
         """How much it says that something is wrong with its nodes, 0 … 1: by severity, and by `signal`."""
         weight = _SEVERITY_WEIGHTS.get(self.labels.get(SEVERITY, "").lower(), _UNKNOWN_WEIGHT)  # type: ignore[call-overload]

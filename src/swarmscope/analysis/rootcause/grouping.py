@@ -1,5 +1,8 @@
 """Alerts into groups, one at a time as they come: single link on the similarity of pairs, with a threshold.
 
+Two causes are two troubles, however close they are: an alert whose rule says that it is a cause (`signal`) joins a
+group that has one already only by an alert that is a cause of the same kind; nothing else joins such groups.
+
 Single link (Sibson, "SLINK", The Computer Journal 16, 1973) needs no number of groups and grows by one alert
 without a look at all others; what it is blamed for, chains, is held down by a higher threshold for joining groups.
 """
@@ -106,20 +109,14 @@ class OnlineGrouping:
             return Placement(new_group or fact.id, NONE, "", ())
         best_id, best = max(links.items(), key=lambda link: (link[1].total, link[0]))
         group = self._entries[best_id].group
-        merged = {
-            self._entries[id_].group
-            for id_, found in links.items()
-            if found.total >= self._settings.merge_threshold and self._entries[id_].group != group
-        }
-        if merged and best.total >= self._settings.merge_threshold:
+        merged = self._mergeable(fact, links, group) if best.total >= self._settings.merge_threshold else set()
+        if merged:
             # The oldest stays, for it is known to people.
             oldest = min(merged | {group}, key=lambda each: (self._begin_ns(each), each))
             merged = (merged | {group}) - {oldest}
             for each in merged:
                 self.merge(each, oldest)
             group = oldest
-        else:
-            merged = set()
         self._keep(fact, group)
         return Placement(group, best, best_id, tuple(sorted(merged)))
 
@@ -191,9 +188,34 @@ class OnlineGrouping:
             either = len(pairs) + len(entry.pairs) - shared
             gap_ns = fact.start_ns - entry.fact.start_ns
             linked = similarity(gap_ns, shared, either, found.graph.get(id_, 0.0), self._settings)
-            if linked.total >= self._settings.threshold:
-                links[id_] = linked
+            if linked.total < self._settings.threshold or not self._may_join(fact, entry, linked):
+                continue
+            links[id_] = linked
         return links
+
+    def _may_join(self, fact: AlertFact, entry: _Entry, linked: Similarity) -> bool:
+        if not fact.is_cause:
+            return True
+        if entry.fact.is_cause:
+            return linked.labels >= self._settings.min_cause_labels
+        return not self._has_cause(entry.group)
+
+    def _mergeable(self, fact: AlertFact, links: Mapping[str, Similarity], group: str) -> set[str]:
+        """Groups that an alert which goes to `group` joins to it."""
+        found = set()
+        has_cause = fact.is_cause or self._has_cause(group)
+        for id_, linked in links.items():
+            other = self._entries[id_]
+            if linked.total < self._settings.merge_threshold or other.group == group or other.group in found:
+                continue
+            by_cause = fact.is_cause and other.fact.is_cause
+            if by_cause or not (has_cause and self._has_cause(other.group)):
+                found.add(other.group)
+                has_cause = has_cause or self._has_cause(other.group)
+        return found
+
+    def _has_cause(self, group: str) -> bool:
+        return any(self._entries[id_].fact.is_cause for id_ in self._groups[group])
 
     def _begin_ns(self, group: str) -> int:
         return min(self._entries[id_].fact.start_ns for id_ in self._groups[group])

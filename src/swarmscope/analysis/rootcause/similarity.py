@@ -26,14 +26,16 @@ class LinkSettings:
 
     threshold: float = 0.5
     # From here on two incidents are one; it is harder than joining, so that single alerts do not chain incidents up.
-    merge_threshold: float = 0.7
-    time_weight: float = 0.3
+    merge_threshold: float = 0.65
+    time_weight: float = 0.35
     label_weight: float = 0.25
-    graph_weight: float = 0.45
+    graph_weight: float = 0.4
     time_scale_ns: int = 60 * _S  # starts that far apart are close to 1/e
     max_gap_ns: int = 900 * _S  # starts farther apart are never linked
     max_hops: int = 2
-    hop_decay: float = 0.8
+    hop_decay: float = 0.9
+    # Two alerts that both say to be a cause are the same trouble only if so much of their labels is equal.
+    min_cause_labels: float = 0.5
     max_candidates: int = 256  # the newest alerts of each label pair and node that a new one is compared with
 
 
