@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-import re2  # type: ignore[import-untyped]
-
 from swarmscope.model.errors import QuerySyntaxError
 from swarmscope.model.matchers import Matcher, MatchOperator
 
@@ -39,6 +37,8 @@ def labels_test(matchers: Sequence[Matcher]) -> LabelsTest:
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> Any:
     """An RE2 pattern; a dot stands for a line's end too, as in Prometheus' matchers. Raises QuerySyntaxError."""
+    import re2  # type: ignore[import-untyped]  # here: the command line reads matchers without the server's packages
+
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False

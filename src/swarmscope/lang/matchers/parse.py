@@ -20,11 +20,16 @@ Parsed = TypeVar("Parsed", Matcher, tuple[Matcher, ...])
 
 def parse_matcher(text: str) -> Matcher:
     """One matcher, such as `team=~"a|b"`. Raises QuerySyntaxError, also for a regular expression that is none."""
-    if text.startswith("{") or text.endswith("}"):
-        raise QuerySyntaxError(f"unexpected open or close brace: {text}")
-    found = _parsed(text, parse_quoted, parse_classic)
+    found = read_matcher(text)
     value_test(found)
     return found
+
+
+def read_matcher(text: str) -> Matcher:
+    """As `parse_matcher`, but whether a regular expression is one is left to whoever uses it."""
+    if text.startswith("{") or text.endswith("}"):
+        raise QuerySyntaxError(f"unexpected open or close brace: {text}")
+    return _parsed(text, parse_quoted, parse_classic)
 
 
 def parse_matchers(text: str) -> tuple[Matcher, ...]:
