@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from swarmscope.model.durations import format_duration_ms, parse_duration_ms
 from swarmscope.receivers.scrape import ScrapeConfigError, load_scrape_config
 from swarmscope.receivers.scrape.negotiation import accept_header
-from swarmscope.receivers.scrape.scalars import format_duration_ms, parse_duration_ms, parse_size_bytes
+from swarmscope.receivers.scrape.scalars import parse_size_bytes
 
 FILE = Path(__file__).with_name("prometheus.yml")
 

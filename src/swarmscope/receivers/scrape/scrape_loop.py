@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from swarmscope.instrument import metrics
 from swarmscope.model.contracts import Clock, SeriesIndex, Sink
+from swarmscope.model.durations import format_duration_ms
 from swarmscope.model.targets import ActiveTarget
 from swarmscope.receivers.scrape.config_model import ScrapeJob
 from swarmscope.receivers.scrape.http_client import MAX_BODY_BYTES, FetchError, HttpClient
 from swarmscope.receivers.scrape.negotiation import accept_header
-from swarmscope.receivers.scrape.scalars import format_duration_ms
 from swarmscope.receivers.scrape.scrape_work import Fetched, ScrapeOutcome, ScrapeWork
 from swarmscope.receivers.scrape.target import Target
 from swarmscope.receivers.wire.decode_room import DecodeRoom

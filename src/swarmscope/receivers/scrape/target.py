@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
+from swarmscope.model.durations import format_duration_ms, parse_duration_ms
 from swarmscope.receivers.scrape.config_model import ScrapeJob, TargetGroup
 from swarmscope.receivers.scrape.relabel import RelabelRule, apply_relabelling
-from swarmscope.receivers.scrape.scalars import format_duration_ms, parse_duration_ms
 from swarmscope.receivers.scrape.series_hash import hash_text
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

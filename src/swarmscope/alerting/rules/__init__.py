@@ -1,0 +1,1 @@
+"""Rules: read from files, evaluated when their data come in, remembered over restarts."""
