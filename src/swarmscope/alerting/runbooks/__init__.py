@@ -1,0 +1,1 @@
+"""What is done about alerts: pages of Markdown that carry actions, run with care and recorded."""
