@@ -20,7 +20,7 @@ from tests.portion import portion
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = portion(20, 8)
+ROUNDS = portion(20, 4)
 SEED = 20
 SHARE = 0.3
 SAMPLED = {

@@ -50,9 +50,7 @@ def test_values_that_are_quoted_come_back(labels: dict[str, str]) -> None:
     inside = ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
     # JSON's pairs of surrogates are no escapes of Go's.
     if "\\ud" not in inside:
-        assert parse_label_text(f"{{{inside.replace(chr(0x7F), '')}}}") == {
-            name: value.replace(chr(0x7F), "") for name, value in labels.items() if value.replace(chr(0x7F), "")
-        }
+        assert parse_label_text(f"{{{inside}}}") == labels
 
 
 def test_long_labels_are_cut_in_messages() -> None:

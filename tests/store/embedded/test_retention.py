@@ -1,9 +1,11 @@
 """Every table that grows with time has the retention, and loses it with the setting."""
 
+from swarmscope.schema.agent_tables import AGENT_EDGES, AGENT_FINDINGS, AGENT_USAGE
 from swarmscope.schema.rollups import ROLLUP_TABLES, TOUCHED
 from swarmscope.schema.tables import TIMED_METRIC_TABLES
 
-GROWING = {table.name for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED)}
+OF_AGENTS = (AGENT_EDGES, AGENT_USAGE, AGENT_FINDINGS)
+GROWING = {table.name for table in (*TIMED_METRIC_TABLES, *ROLLUP_TABLES, TOUCHED, *OF_AGENTS)}
 
 
 def tables_with_ttl(store):

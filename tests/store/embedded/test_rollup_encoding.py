@@ -15,6 +15,7 @@ from swarmscope.model.staleness import STALE_NAN
 from swarmscope.schema.rollups import FIVE_MINUTES_MS, ONE_HOUR_MS, rollup_name
 from swarmscope.schema.tables import RAW_EXPONENT
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
+from tests.portion import portion
 
 from .conftest import ALL_TIME, SystemClock, batch_of, budget
 from .test_rollups import DAY, roll, settle
@@ -194,7 +195,7 @@ lists = st.one_of(st.lists(decimals, max_size=90), st.lists(anything, max_size=9
 examples = itertools.count()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=portion(40, 12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(series=st.lists(lists, min_size=1, max_size=12))
 @example(series=[[0.001, 2.0**53 - 1], [1.0, 0.5], []])
 def test_any_samples(store, series):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.attributes import spell_scalar
 from swarmscope.model.spans import AttributeKey, AttributeScope, Comparison, Condition, SpanColumns, SpanRequest
+from tests.portion import portion
 from tests.store.embedded.conftest import budget
 from tests.store.embedded.spans.span_cases import EVER, T_NS, S, scanned, span, span_batch, trace
 
@@ -70,7 +71,9 @@ CONDITIONS = st.one_of(
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=portion(12, 5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     draws=st.lists(
