@@ -10,6 +10,7 @@ import typer
 
 from swarmscope import __version__
 from swarmscope.app.agent_commands import add_agent_commands
+from swarmscope.app.alert_commands import add_alert_commands
 from swarmscope.app.demo_command import add_demo_command
 from swarmscope.app.log_commands import add_log_commands
 from swarmscope.app.trace_commands import add_trace_commands
@@ -146,6 +147,7 @@ def _server_part(module: str) -> Any:
 add_log_commands(app, _server_part)
 add_trace_commands(app)
 add_agent_commands(app)
+add_alert_commands(app)
 add_demo_command(app)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import httpx
 
@@ -34,7 +34,21 @@ def post_form(address: str, form: Mapping[str, str], headers: Mapping[str, str],
     return send(_request("POST", address, url, data=dict(form), headers=dict(headers)), url)
 
 
-def _request(method: str, address: str, url: str, **fields: dict[str, str]) -> httpx.Request:
+def call(
+    method: str,
+    address: str,
+    headers: Mapping[str, str],
+    url: str,
+    *,
+    parameters: Sequence[tuple[str, str]] = (),
+    body: object = None,
+) -> httpx.Response:
+    """A request whose parameters may repeat, with a body of JSON unless it is None; see `send`."""
+    fields = {} if body is None else {"json": body}
+    return send(_request(method, address, url, params=list(parameters), headers=dict(headers), **fields), url)
+
+
+def _request(method: str, address: str, url: str, **fields: object) -> httpx.Request:
     try:
         return httpx.Request(method, address, **fields)  # type: ignore[arg-type]
     except httpx.InvalidURL as error:
