@@ -29,6 +29,7 @@ MAX_BODY_BYTES = 64 * 1024
 _MAX_AGE_S = 300
 _MAX_REMEMBERED = 1000
 _READ_TIMEOUT_S = 10
+_LOOK_EVERY_S = 0.1  # whether to stop
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +148,9 @@ class SignalServer:
         """Bind. Raises OSError."""
         self._server = ThreadingHTTPServer((host, port), _handler(signals))
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="swarmscope-signals", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_EVERY_S,), name="swarmscope-signals", daemon=True
+        )
 
     @property
     def port(self) -> int:

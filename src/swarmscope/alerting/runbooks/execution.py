@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from swarmscope.alerting.runbooks.command_action import run_command
 from swarmscope.alerting.runbooks.filled_action import BadActionError, FilledAction, Occasion, fill
 from swarmscope.alerting.runbooks.http_action import run_http, run_signal
-from swarmscope.alerting.runbooks.label_conditions import fulfils, parse_matchers
 from swarmscope.alerting.runbooks.ports import RunbookPorts, SilenceRequest
 from swarmscope.alerting.runbooks.runbook_model import ActionKind, ActionModel
 from swarmscope.alerting.runbooks.runs import Run
+from swarmscope.lang.matchers import labels_test, parse_matchers
 from swarmscope.model.errors import SwarmscopeError
 
 _NS_PER_MS = 1_000_000
+
+
+def fulfils(labels: Mapping[str, str], matchers: Sequence[str]) -> bool:
+    """Whether labels fulfil all matchers, as they stand in a runbook. Raises QuerySyntaxError."""
+    return labels_test([matcher for text in matchers for matcher in parse_matchers(text)])(labels)
 
 
 class PreconditionError(Exception):
@@ -36,7 +41,7 @@ class Execution:
         )
         filled = fill(model, occasion)
         for text in model.when.matchers:
-            if not fulfils(run.labels, parse_matchers([text])):
+            if not fulfils(run.labels, [text]):
                 raise PreconditionError(f"the alert's labels do not fulfil {text}")
         if filled.query:
             if self.ports.holds is None:
@@ -62,10 +67,11 @@ class Execution:
         if self.ports.silence is None:
             raise BadActionError("there is nothing that silences")
         try:
-            matchers = parse_matchers(filled.matchers)
+            matchers = tuple(matcher for text in filled.matchers for matcher in parse_matchers(text))
+            fits_all = labels_test(matchers)({})
         except SwarmscopeError as error:
             raise BadActionError(f"{', '.join(filled.matchers)}: {error}") from None
-        if all(fulfils({}, [matcher]) for matcher in matchers):
+        if fits_all:
             raise BadActionError("the silence would fit every alert")
         ends_ns = now_ns + filled.model.duration * _NS_PER_MS
         comment = f"runbook {run.runbook}, action {run.action}, run {run.id}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from swarmscope.alerting.rules.rule_templates import GoMap
 from swarmscope.alerting.runbooks.runbook_model import ActionKind, ActionModel
 from swarmscope.lang.templates import parse_template, run_template
 from swarmscope.lang.templates.builtins import BUILTINS
@@ -34,7 +35,7 @@ class Occasion:
     def data(self) -> dict[str, object]:
         """What templates see."""
         return {
-            "Labels": dict(self.labels), "Annotations": dict(self.annotations), "Status": self.status,
+            "Labels": GoMap(self.labels), "Annotations": GoMap(self.annotations), "Status": self.status,
             "StartsAtUnixNano": self.starts_ns, "Fingerprint": self.fingerprint, "Incident": self.incident,
             "Runbook": self.runbook, "Run": self.run,
         }  # fmt: skip
@@ -70,8 +71,13 @@ def fill(model: ActionModel, occasion: Occasion) -> FilledAction:
     """Fill in an action's templates. Raises BadActionError where one fails, or what it gives must not be used."""
     data = occasion.data()
     # Within a URL an alert's words are one segment or one value, whatever is in them.
-    quoted = {**data, "Labels": {name: quote(value, safe="") for name, value in occasion.labels.items()},
-              "Annotations": {name: quote(value, safe="") for name, value in occasion.annotations.items()}}  # fmt: skip
+    quoted = {
+        **data,
+        "Labels": GoMap({name: quote(value, safe="") for name, value in occasion.labels.items()}),
+        "Annotations": GoMap({name: quote(value, safe="") for name, value in occasion.annotations.items()}),
+    }
+    # In a query or a matcher they stand within quotes.
+    escaped = {**data, "Labels": GoMap({name: _escaped(value) for name, value in occasion.labels.items()})}
     headers = {name: _run(text, data) for name, text in model.headers.items()}
     for name, value in headers.items():
         if any(ord(character) < 32 or ord(character) == 127 for character in value):
@@ -79,15 +85,13 @@ def fill(model: ActionModel, occasion: Occasion) -> FilledAction:
     return FilledAction(
         model=model,
         occasion=occasion,
-        # In a query they stand within quotes.
-        query=_run(model.when.query, {**data, "Labels": {k: _escaped(v) for k, v in occasion.labels.items()}}),
+        query=_run(model.when.query, escaped),
         url=_run(model.url, quoted),
         headers=headers,
         body=_run(model.body, data),
         command=tuple(_argument(text, data) for text in model.command),
         agent=_run(model.agent, data),
-        matchers=tuple(_run(text, {**data, "Labels": {k: _escaped(v) for k, v in occasion.labels.items()}})
-                       for text in model.matchers),
+        matchers=tuple(_run(text, escaped) for text in model.matchers),
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from swarmscope.lang.promql import parse_promql, parse_selector
+from swarmscope.lang.matchers import parse_matchers
+from swarmscope.lang.promql import parse_promql
 from swarmscope.lang.templates import parse_template
 from swarmscope.lang.templates.builtins import BUILTINS
 from swarmscope.model.durations import parse_duration_ms
@@ -62,7 +63,7 @@ def _template(value: str) -> str:
 
 
 def _matcher(value: str) -> str:
-    return _read(value, lambda text: parse_selector("{" + text + "}"))
+    return _read(value, parse_matchers)
 
 
 def _query(value: str) -> str:
@@ -136,7 +137,7 @@ class ActionModel(_Strict):
     approval_timeout: Milliseconds = 3_600_000
     timeout: Milliseconds = 10_000
     # http and signal
-    url: Url | Literal[""] = ""
+    url: Url = ""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     headers: dict[str, TemplateText] = {}
     body: TemplateText = ""

@@ -13,9 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from swarmscope.alerting.runbooks.command_action import allowed_programs
-from swarmscope.alerting.runbooks.execution import Execution, PreconditionError
+from swarmscope.alerting.runbooks.execution import Execution, PreconditionError, fulfils
 from swarmscope.alerting.runbooks.filled_action import BadActionError, FilledAction
-from swarmscope.alerting.runbooks.label_conditions import fulfils, parse_matchers
 from swarmscope.alerting.runbooks.ports import RunbookPorts, RunbookSettings
 from swarmscope.alerting.runbooks.rate_limits import RateLimits, rate_key
 from swarmscope.alerting.runbooks.runbook_files import LoadedRunbooks, Runbook, files_state, load_runbooks
@@ -83,7 +82,7 @@ class Runbooks:
         return [
             runbook
             for runbook in self._loaded.runbooks.values()
-            if runbook.name in named or (runbook.matchers and fulfils(labels, parse_matchers(runbook.matchers)))
+            if runbook.name in named or (runbook.matchers and fulfils(labels, runbook.matchers))
         ]
 
     def advice(self, alerts: Sequence[tuple[Mapping[str, str], Mapping[str, str]]]) -> tuple[str, str]:
