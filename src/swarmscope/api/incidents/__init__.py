@@ -1,0 +1,1 @@
+"""Incidents as JSON, and what people do about them."""

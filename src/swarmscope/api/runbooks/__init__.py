@@ -1,0 +1,1 @@
+"""Runbooks, their runs, and who allows those."""
