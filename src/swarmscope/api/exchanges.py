@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import JSON_TYPE, accepts_gzip, to_answer
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import note_failure
 from swarmscope.api.parameters import Parameters, read_parameters
 from swarmscope.api.parts import RequestRecord
@@ -28,6 +27,7 @@ from swarmscope.model.errors import (
     UnavailableError,
     UnsupportedQueryError,
 )
+from swarmscope.query.deadlines import Deadline
 
 T = TypeVar("T")
 BOTH = ("GET", "POST")

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 
-from swarmscope.api.deadlines import Deadline
 from swarmscope.model.errors import QueryTimeoutError
+from swarmscope.query.deadlines import Deadline
 
 T = TypeVar("T")
 

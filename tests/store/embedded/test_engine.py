@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from swarmscope.api.deadlines import Deadline
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.errors import (
     LimitExceededError,
@@ -13,6 +12,7 @@ from swarmscope.model.errors import (
     QueryTimeoutError,
     UnavailableError,
 )
+from swarmscope.query.deadlines import Deadline
 from swarmscope.store.embedded import engine as engine_module
 from swarmscope.store.embedded.engine import Engine
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import JSON_TYPE, ChunkedAnswer
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.exchanges import Exchange, ExchangeParts, answering_route
 from swarmscope.api.failures import ApiError
 from swarmscope.api.parts import RequestRecord
@@ -19,6 +18,7 @@ from swarmscope.api.request_times import TimeRange, duration_of, time_of
 from swarmscope.api.work import QueryQueue
 from swarmscope.fleet.queries import FleetView
 from swarmscope.model.contracts import Clock
+from swarmscope.query.deadlines import Deadline
 
 _NS_PER_S = 1_000_000_000
 DEFAULT_SINCE_NS = 3600 * _NS_PER_S

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import envelope
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.json_series import label_sets_json
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath
 from swarmscope.api.loki.parameters import ordered_range_of, range_of
+from swarmscope.query.deadlines import Deadline
 
 
 def catalogue_routes(path: LokiPath) -> list[BaseRoute]:

@@ -17,7 +17,6 @@ import numpy as np
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.parts import LogAdmin
 from swarmscope.api.loki.status import json_answer
@@ -26,6 +25,7 @@ from swarmscope.lang.logql import LogPipeline, parse_log_query
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.errors import QueryCancelledError
 from swarmscope.model.logs import LogRows
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.logql.blocks import LineBlock, Shapes, Streams
 from swarmscope.query.logql.pipeline import Pipeline
 from swarmscope.query.logql.row_taking import taken_rows

@@ -8,9 +8,9 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.parameters import limit_of, ordered_range_of
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.logql.log_answers import LogsRequest
 
 _DEFAULT_LINES = 100  # how many lines are looked at

@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import plain
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.exchanges import BOTH, Exchange, ExchangeParts, answering_route
 from swarmscope.api.failures import ApiError
 from swarmscope.api.label_text import LabelTexts
@@ -23,6 +22,7 @@ from swarmscope.api.request_times import NS_PER_S, duration_of
 from swarmscope.lang.logql import parse_selector
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.matchers import Matcher
+from swarmscope.query.deadlines import Deadline
 
 T = TypeVar("T")
 Answering = Callable[["LokiExchange"], Awaitable[Response]]

@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import envelope
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.log_json import streams_json
@@ -25,6 +24,7 @@ from swarmscope.api.prometheus.result_json import Rendering, result_chunks
 from swarmscope.api.request_times import TimeRange, duration_of, time_of
 from swarmscope.lang.logql import LogPipeline, Node, parse_logql
 from swarmscope.model.errors import LimitExceededError
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.logql.log_answers import LogsRequest, LogsResult
 from swarmscope.query.logql.log_query import INSTANT_REFUSAL
 from swarmscope.query.logql.metric_queries import MetricRequest, run_metric_query

@@ -20,7 +20,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.exchanges import refusal_of
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.log_json import streams_json
@@ -32,6 +31,7 @@ from swarmscope.api.request_times import NS_PER_S, time_of
 from swarmscope.lang.logql import parse_log_query
 from swarmscope.model.labels import DEFAULT_TENANT
 from swarmscope.model.matchers import MatchOperator
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.logql.log_answers import LogsRequest, LogsResult
 from swarmscope.query.logql.tail import Tail
 

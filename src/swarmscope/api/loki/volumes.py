@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import envelope
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.loki.endpoint import LokiExchange, LokiPath, refuse
 from swarmscope.api.loki.parameters import limit_of, ordered_range_of, range_of, step_of
 from swarmscope.api.number_text import timestamp_text
@@ -23,6 +22,7 @@ from swarmscope.api.request_times import TimeRange
 from swarmscope.model.logs import LineCounts
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.series import ABSENT, Selection
+from swarmscope.query.deadlines import Deadline
 
 MAX_VOLUMES = 1000  # Loki's `volume_max_series`
 _MAX_STEPS = 11_000

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import failure
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import ApiError, note_failure
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.api.parameters import Parameters, parse_duration_ms, read_parameters
@@ -20,6 +19,7 @@ from swarmscope.api.work import QueryQueue
 from swarmscope.instrument.metrics import QUERIES_IN_FLIGHT
 from swarmscope.model.errors import QuerySyntaxError, UnsupportedQueryError
 from swarmscope.model.matchers import Matcher
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.promql import EngineSettings
 
 Answering = Callable[["Exchange"], Awaitable[Response]]

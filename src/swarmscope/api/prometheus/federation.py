@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from swarmscope.api.answers import accepts_gzip, plain, to_answer
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.prometheus.endpoint import Exchange, ReadPath
 from swarmscope.api.prometheus.expressions import series_matchers
 from swarmscope.api.prometheus.family_messages import (
@@ -37,6 +36,7 @@ from swarmscope.model.matchers import Matcher
 from swarmscope.model.metrics import CUSTOM_BUCKETS_SCHEMA, ResetHint
 from swarmscope.model.series_text import metric_text, series_text
 from swarmscope.model.staleness import is_stale
+from swarmscope.query.deadlines import Deadline
 
 _TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import JSON_TYPE, accepts_gzip, envelope, success, to_answer
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import ApiError
 from swarmscope.api.number_text import double_text, timestamp_text
 from swarmscope.api.parameters import MAX_TIME_MS, MIN_TIME_MS
@@ -26,6 +25,7 @@ from swarmscope.api.prometheus.result_json import Rendering, result_chunks, stat
 from swarmscope.lang.promql import ValueType, parse_promql, to_ast_json, to_pretty, value_type
 from swarmscope.model.errors import LimitExceededError, QuerySyntaxError
 from swarmscope.model.series import LabelFrame
+from swarmscope.query.deadlines import Deadline
 from swarmscope.query.promql import QueryRequest, QueryResult
 
 TRUNCATED = "results truncated due to limit"

@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from swarmscope.api.answers import ChunkedAnswer, plain
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.failures import note_failure
 from swarmscope.api.parts import RequestRecord
 from swarmscope.api.prometheus.endpoint import ReadPath
@@ -23,6 +22,7 @@ from swarmscope.api.remote_read.request import MAX_REQUEST_BYTES, ReadRequest, d
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.errors import MalformedInputError, QueryCancelledError
 from swarmscope.model.labels import DEFAULT_TENANT
+from swarmscope.query.deadlines import Deadline
 
 _SAMPLED_HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "snappy"}
 _STREAMED_TYPE = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import JSON_TYPE, plain
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.exchanges import BOTH, Exchange, ExchangeParts, answering_route
 from swarmscope.api.failures import ApiError
 from swarmscope.api.tempo.messages import to_message_bytes
 from swarmscope.api.tempo.parts import TempoParts
 from swarmscope.model.contracts import ReadBudget
+from swarmscope.query.deadlines import Deadline
 
 PROTOBUF_TYPE = "application/protobuf"
 Answering = Callable[["TempoExchange"], Awaitable[Response]]

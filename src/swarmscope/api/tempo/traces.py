@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import JSON_TYPE
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.request_times import TimeRange
 from swarmscope.api.tempo.endpoint import PROTOBUF_TYPE, TempoExchange, TempoPath, Work, refuse
 from swarmscope.api.tempo.messages import message_class
@@ -30,6 +29,7 @@ from swarmscope.lang.traceql.nodes import SpansetFilter
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.logs import TRACE_ID_BYTES
 from swarmscope.model.spans import SpanRows
+from swarmscope.query.deadlines import Deadline
 
 _COMPLETE, _PARTIAL = 0, 1
 _BOOLEANS = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from swarmscope.api.answers import JSON_TYPE, ChunkedAnswer
-from swarmscope.api.deadlines import Deadline
 from swarmscope.api.exchanges import Exchange, ExchangeParts, answering_route
 from swarmscope.api.failures import ApiError
 from swarmscope.api.traces.parts import TraceApiParts
 from swarmscope.model.contracts import ReadBudget
+from swarmscope.query.deadlines import Deadline
 
 Answering = Callable[["TraceExchange"], Awaitable[Response]]
 Failed = Callable[[str, int], Response]
