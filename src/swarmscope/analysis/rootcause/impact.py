@@ -45,4 +45,4 @@ def predict_impact(
         for at in np.flatnonzero(hops_of > 0).tolist()
         if fails[at] >= min_likelihood
     ]
-    return sorted(found, key=lambda each: (-each.likelihood, each.node))[:max_nodes]
+    return sorted(found, key=lambda each: (-each.likelihood, each.hops, each.node))[:max_nodes]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.analysis.rootcause.facts import AlertFact
-from swarmscope.analysis.rootcause.topology import NOTHING, Node, NodeKind, Topology
+from swarmscope.analysis.rootcause.topology import NOTHING, Node, Topology
 
 _S = 1_000_000_000
 _NEVER = np.iinfo(np.int64).min
@@ -217,9 +217,8 @@ def _evidence(
     ids = tuple(dict.fromkeys(fact.id for other in others for fact in scene.alerts[other]))
     if others:
         named = ", ".join(scene.nodes[other].name for other in others[:5]) + (", …" if len(others) > 5 else "")
-        verb = "use it" if node.kind in (NodeKind.TOOL, NodeKind.MODEL) else "depend on it"
         kind = "explains" if own else "common_dependency"
-        found.append(Evidence(kind, f"{len(others)} others with alerts {verb} ({named})", ids))
+        found.append(Evidence(kind, f"{len(others)} others with alerts depend on it ({named})", ids))
     if not math.isclose(explains, 0.0):
         found.append(Evidence("walk", f"{explains:.0%} of what is wrong lies at it or at who depends on it"))
     return tuple(found)
