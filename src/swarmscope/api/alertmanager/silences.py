@@ -17,9 +17,10 @@ from swarmscope.api.alertmanager.refusals import WRONG_TYPE, Refusal, refuse, re
 from swarmscope.api.alertmanager.shapes import to_matcher, to_silence_json
 from swarmscope.lang.matchers import value_test
 from swarmscope.model.errors import QuerySyntaxError
-from swarmscope.model.matchers import Matcher
+from swarmscope.model.matchers import Matcher, MatchOperator
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_POSITIVE = (MatchOperator.EQUAL, MatchOperator.REGEX)
 _STATES = ("active", "pending", "expired")
 
 
@@ -109,7 +110,8 @@ def _check(posted: PostedSilence, matchers: Sequence[Matcher], now_ns: int) -> N
         if not matcher.name:
             raise refuse(f'silence invalid: invalid label matcher {at}: invalid label name ""')
         try:
-            is_empty = value_test(matcher)("") and is_empty
+            # As in Alertmanager `!=` and `!~` count as conditions, though labels that are not there fulfil them.
+            is_empty = value_test(matcher)("") and matcher.operator in _POSITIVE and is_empty
         except QuerySyntaxError as error:
             said = f'invalid regular expression "{matcher.value}": {error}'
             raise refuse(f"silence invalid: invalid label matcher {at}: {said}") from None
