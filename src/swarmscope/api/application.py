@@ -19,6 +19,7 @@ from swarmscope.api.prometheus.catalogue import catalogue_routes
 from swarmscope.api.prometheus.endpoint import ReadPath
 from swarmscope.api.prometheus.federation import federation_routes
 from swarmscope.api.prometheus.queries import query_routes
+from swarmscope.api.prometheus.rules import rule_routes
 from swarmscope.api.prometheus.status import status_routes
 from swarmscope.api.prometheus.targets import target_routes
 from swarmscope.api.remote_read.routes import remote_read_routes
@@ -40,6 +41,7 @@ def create_app(parts: ApiParts) -> Starlette:
         *query_routes(path),
         *catalogue_routes(path),
         *target_routes(path),
+        *rule_routes(path),
         *status_routes(path),
         *administration_routes(path),
         *remote_read_routes(path),

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
+from swarmscope.alerting.rules.view import RulesView
 from swarmscope.api.work import QueryQueue, Runner
 from swarmscope.model.contracts import Clock, Reader
 from swarmscope.model.matchers import Matcher
@@ -108,6 +109,7 @@ class ApiParts:
     status: StatusSource
     exposition: Callable[[str], tuple[bytes, str]]  # an Accept header to the body and type of /metrics
     targets: TargetSource | None = None
+    rules: RulesView | None = None
     admin: MetricAdmin | None = None
     run_admin: Runner | None = None  # where `admin` works, one call at a time; None: with everything else
     extra_routes: Sequence[BaseRoute] = ()

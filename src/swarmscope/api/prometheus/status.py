@@ -1,4 +1,4 @@
-"""/status/*, /rules, /alerts, /alertmanagers, /notifications."""
+"""/status/*, /alertmanagers, /notifications."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ def status_routes(path: ReadPath) -> list[BaseRoute]:
         path.route("/status/buildinfo", _fixed(lambda: _build_info(path.settings.version))),
         path.route("/status/tsdb", _storage),
         path.route("/status/walreplay", _fixed(lambda: {"min": 0, "max": 0, "current": 0})),
-        path.route("/rules", _fixed(lambda: {"groups": []})),
-        path.route("/alerts", _fixed(lambda: {"alerts": []})),
         path.route("/alertmanagers", _fixed(lambda: {"activeAlertmanagers": [], "droppedAlertmanagers": []})),
         path.route("/notifications", _fixed(list)),
     ]
