@@ -254,7 +254,11 @@ class Incidents:
         if now_ns - max(over_ns) < self._settings.split_after_ns or self._looked_at.get(incident.id) == looked_at:
             return []
         self._looked_at[incident.id] = looked_at
-        return self._grouping(incident.tenant).components(incident.id, lasting_only=True)[1:]
+        grouping = self._grouping(incident.tenant)
+        for alert in incident.alerts.values():
+            if grouping.group_of(alert.id) is not None:
+                grouping.add(alert.fact)  # which knows by now whether it is over
+        return grouping.components(incident.id, lasting_only=True)[1:]
 
     def _split(self, incident: Incident, ids: Sequence[str], by: str, now_ns: int) -> Incident:
         """These alerts are an incident of their own from now on. Who was told stays told."""
