@@ -1,0 +1,1 @@
+"""Dashboards and rules that ship with the program."""
