@@ -251,3 +251,26 @@ def to_exposition(accept: str = "") -> tuple[bytes, str]:
             refresh()
         encode, content_type = choose_encoder(accept)
         return encode(REGISTRY), content_type
+
+
+# Named as Prometheus has them, so that its dashboards and rules work here.
+RULE_EVALUATIONS = _counter("prometheus_rule_evaluations_total", "Evaluations of rules.", ("rule_group",))
+RULE_EVALUATION_FAILURES = _counter(
+    "prometheus_rule_evaluation_failures_total", "Evaluations of rules that failed.", ("rule_group",)
+)
+RULE_GROUP_DURATION_S = _gauge(
+    "prometheus_rule_group_last_duration_seconds", "How long the last evaluation of a group took.", ("rule_group",)
+)
+RULE_GROUP_TIME_S = _gauge(
+    "prometheus_rule_group_last_evaluation_timestamp_seconds",
+    "Unix time of the last evaluation of a group.",
+    ("rule_group",),
+)
+RULE_GROUP_MISSED = _counter(
+    "prometheus_rule_group_iterations_missed_total",
+    "Evaluations of a group that were left out because it was late.",
+    ("rule_group",),
+)
+RULE_EVENTS = _counter(
+    "swarmscope_rule_events_total", "Evaluations of rules that a commit has asked for, beside their intervals."
+)

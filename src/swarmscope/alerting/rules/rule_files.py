@@ -44,7 +44,7 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
     problems: list[FileProblem] = []
     files: list[str] = []
     for path in paths:
-        found = list(_files(str(path)))
+        found = list(rule_file_names(str(path)))
         if not found and not has_magic(str(path)):
             problems.append(FileProblem(str(path), 0, 0, "there is no such file or folder"))
         for file in found:
@@ -58,7 +58,8 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
     return LoadedRules(tuple(groups), tuple(problems), tuple(files))
 
 
-def _files(path: str) -> Iterator[str]:
+def rule_file_names(path: str) -> Iterator[str]:
+    """Files that a path means: itself, those of a folder, or what fits a pattern."""
     if Path(path).is_dir():
         yield from sorted(str(each) for each in Path(path).iterdir() if each.suffix in SUFFIXES and each.is_file())
     elif Path(path).is_file():

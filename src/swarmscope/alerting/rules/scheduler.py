@@ -1,0 +1,280 @@
+"""When rules are evaluated: at their intervals, when what they read has come in, and when a wait is over."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from swarmscope.alerting.placed_yaml import BadFileError, FileProblem
+from swarmscope.alerting.rules.answers import RuleEngines
+from swarmscope.alerting.rules.evaluation import EvaluationSettings
+from swarmscope.alerting.rules.group import GroupTiming, LiveGroup, Outlets
+from swarmscope.alerting.rules.rule_files import load_rules, rule_file_names
+from swarmscope.alerting.rules.rules import AlertingRule, LoadedRules, RuleGroup
+from swarmscope.alerting.rules.triggers import RuleAt, SeriesNames, Triggers, by_group
+from swarmscope.alerting.rules.view import GroupView
+from swarmscope.instrument.metrics import (
+    RULE_EVENTS,
+    RULE_GROUP_DURATION_S,
+    RULE_GROUP_MISSED,
+    RULE_GROUP_TIME_S,
+)
+from swarmscope.model.alerts import AlertPhase
+from swarmscope.model.contracts import Clock, Reader
+
+_log = logging.getLogger(__name__)
+_NS_PER_MS = 1_000_000
+_FILES_EVERY_S = 2.0  # how often files are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """When and how often."""
+
+    interval_ms: int = 60_000
+    query_offset_ms: int = 0
+    spacing_s: float = 0.1  # least time between two evaluations of a rule for events
+    event_share: float = 0.5  # of one core, that evaluations for events may take
+    n_threads: int = 2
+
+
+class RuleSources(NamedTuple):
+    """Where rules come from, and what they read."""
+
+    paths: Sequence[Path]
+    packs: Callable[[], Sequence[RuleGroup]]  # groups that come with the program
+    engines: RuleEngines
+    reader: Reader
+    names: SeriesNames
+
+
+class RuleScheduler:
+    """All rules of the program. Implements `RulesView`."""
+
+    def __init__(
+        self,
+        sources: RuleSources,
+        settings: SchedulerSettings,
+        evaluation: EvaluationSettings,
+        outlets: Outlets,
+        clock: Clock,
+    ) -> None:
+        """Nothing is read yet."""
+        self._sources, self._settings, self._evaluation = sources, settings, evaluation
+        self._outlets, self._clock = outlets, clock
+        self._wanted = threading.Event()
+        self.triggers = Triggers(sources.names, self._wanted.set)
+        self._lock = threading.Lock()
+        self._groups: dict[str, LiveGroup] = {}
+        self._problems: tuple[FileProblem, ...] = ()
+        self._due: list[tuple[int, int, str, int]] = []  # time, order, group, position or -1 for all
+        self._order = count()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(settings.n_threads, "swarmscope-rules")
+        self._busy: set[str] = set()
+        self._thread = threading.Thread(target=self._run, name="swarmscope-rule-clock", daemon=True)
+        self._stamps: dict[str, tuple[int, int]] = {}
+
+    # What others ask
+
+    def groups(self) -> list[GroupView]:
+        """As `RulesView`."""
+        with self._lock:
+            groups = list(self._groups.values())
+        return sorted((group.view() for group in groups), key=lambda view: (view.group.file, view.group.name))
+
+    def problems(self) -> tuple[FileProblem, ...]:
+        """As `RulesView`."""
+        return self._problems
+
+    def reload(self) -> None:
+        """As `RulesView`: groups of files that are wrong go on as they were."""
+        loaded = load_rules(self._sources.paths)
+        self._stamps = _stamps(loaded.files)
+        self._take(loaded)
+        if loaded.problems:
+            raise BadFileError(loaded.problems)
+
+    def _take(self, loaded: LoadedRules) -> None:
+        bad = {problem.file for problem in loaded.problems}
+        made = {group.key: self._live(group) for group in (*self._sources.packs(), *loaded.groups)}
+        now_ms = self._now_ms()
+        with self._lock:
+            for key, old in self._groups.items():
+                if key in made:
+                    made[key].take_over(old)
+                elif old.group.file in bad:
+                    made[key] = old
+            for key, group in made.items():
+                if key not in self._groups:
+                    group.restore(now_ms)
+            ended = [old for key, old in self._groups.items() if key not in made]
+            self._groups, self._problems = made, loaded.problems
+            self._due = [
+                (group.timing.tick_before(key, now_ms) + group.timing.interval_ms, next(self._order), key, -1)
+                for key, group in made.items()
+            ]
+            heapq.heapify(self._due)
+        self.triggers.watch(
+            {RuleAt(key, at): rule for key, group in made.items() for at, rule in enumerate(group.group.rules)}
+        )
+        for group in ended:
+            group.end(now_ms)
+        self._wanted.set()
+
+    def _live(self, group: RuleGroup) -> LiveGroup:
+        timing = GroupTiming(group.interval_ms or self._settings.interval_ms, self._settings.query_offset_ms)
+        return LiveGroup(group, timing, self._evaluation, self._outlets)
+
+    def start(self) -> None:
+        """Read the files and begin; a file that is wrong is told, and left out."""
+        try:
+            self.reload()
+        except BadFileError as error:
+            _log.error("rules: %s", error)
+        # Rules see what came in while nobody watched.
+        for key in list(self._groups):
+            self._submit(key, self._now_ms(), None)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; evaluations that run are waited for."""
+        self._stopping.set()
+        self._wanted.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(cancel_futures=True)
+
+    # The clock
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ns() // _NS_PER_MS
+
+    def _run(self) -> None:
+        looked_s = event_s = time.monotonic()
+        while not self._stopping.is_set():
+            now_ms = self._now_ms()
+            wait_s = self._run_due(now_ms)
+            self._wanted.wait(max(0.0, min(wait_s, _FILES_EVERY_S)))
+            if self._stopping.is_set():
+                return
+            if self._wanted.is_set():
+                pause_s = event_s - time.monotonic()
+                if pause_s > 0:
+                    self._stopping.wait(min(pause_s, max(wait_s, 0.001)))
+                if time.monotonic() >= event_s:
+                    self._wanted.clear()
+                    event_s = self._run_events()
+            if time.monotonic() - looked_s > _FILES_EVERY_S:
+                looked_s = time.monotonic()
+                self._look_at_files()
+
+    def _run_due(self, now_ms: int) -> float:
+        """Hand out what is due; seconds until the next is."""
+        while True:
+            with self._lock:
+                if not self._due:
+                    return _FILES_EVERY_S
+                if self._due[0][0] > now_ms:
+                    return (self._due[0][0] - now_ms) / 1000
+                at_ms, _, key, position = heapq.heappop(self._due)
+                group = self._groups.get(key)
+                if group is None:
+                    continue
+                if position < 0:
+                    after_ms = group.timing.tick_before(key, now_ms) + group.timing.interval_ms
+                    missed = (after_ms - at_ms) // group.timing.interval_ms - 1
+                    heapq.heappush(self._due, (after_ms, next(self._order), key, -1))
+            if position < 0 and missed > 0:
+                RULE_GROUP_MISSED.labels(rule_group=key).inc(missed)
+            if not self._submit(key, now_ms if position >= 0 else at_ms, None if position < 0 else {position}):
+                RULE_GROUP_MISSED.labels(rule_group=key).inc()
+
+    def _run_events(self) -> float:
+        """Evaluate what commits concern; the monotonic time before which events are not looked at again."""
+        chosen = by_group(self.triggers.take())
+        began = time.thread_time()
+        done = [self._pool.submit(self._evaluate, key, self._now_ms(), positions) for key, positions in chosen.items()]
+        RULE_EVENTS.inc(sum(map(len, chosen.values())))
+        spent_s = sum(each.result() for each in done) + time.thread_time() - began
+        return time.monotonic() + max(self._settings.spacing_s, spent_s * (1 / self._settings.event_share - 1))
+
+    def _submit(self, key: str, at_ms: int, chosen: set[int] | None) -> bool:
+        """Have a group evaluated, unless it still is; whether it is."""
+        with self._lock:
+            if chosen is None and key in self._busy:
+                return False
+            if chosen is None:
+                self._busy.add(key)
+        self._pool.submit(self._evaluate, key, at_ms, chosen)
+        return True
+
+    def _evaluate(self, key: str, at_ms: int, chosen: set[int] | None) -> float:
+        """Evaluate; the CPU seconds that it took."""
+        began, started = time.thread_time(), time.perf_counter()
+        with self._lock:
+            group = self._groups.get(key)
+        if group is None or self._stopping.is_set():
+            return 0.0
+        try:
+            changes = group.evaluate(self._sources.engines, self._sources.reader, at_ms, chosen)
+            if chosen is None:
+                RULE_GROUP_DURATION_S.labels(rule_group=key).set(time.perf_counter() - started)
+                RULE_GROUP_TIME_S.labels(rule_group=key).set(at_ms / 1000)
+            if changes:
+                self._after_changes(
+                    key, group, fires=any(AlertPhase.FIRING in (each.before, each.after) for each in changes)
+                )
+        finally:
+            if chosen is None:
+                with self._lock:
+                    self._busy.discard(key)
+        return time.thread_time() - began
+
+    def _after_changes(self, key: str, group: LiveGroup, *, fires: bool) -> None:
+        """Look again when a pending alert may fire, and have composite rules look at once."""
+        with self._lock:
+            for position in range(len(group.group.rules)):
+                due_ms = group.next_due_ms(position)
+                if due_ms is not None:
+                    heapq.heappush(self._due, (due_ms, next(self._order), key, position))
+            if fires:
+                for name, other in self._groups.items():
+                    for position, rule in enumerate(other.group.rules):
+                        if isinstance(rule, AlertingRule) and rule.composite is not None:
+                            heapq.heappush(self._due, (0, next(self._order), name, position))
+        self._wanted.set()
+
+    def _look_at_files(self) -> None:
+        loaded_files = _stamps(load_names(self._sources.paths))
+        if loaded_files == self._stamps:
+            return
+        try:
+            self.reload()
+            _log.info("rules were read again: a file has changed")
+        except BadFileError as error:
+            _log.error("rules: %s", error)
+
+
+def load_names(paths: Sequence[Path]) -> list[str]:
+    """All files of rules, unread."""
+    return [name for path in paths for name in rule_file_names(str(path))]
+
+
+def _stamps(files: Sequence[str]) -> dict[str, tuple[int, int]]:
+    found = {}
+    for file in files:
+        try:
+            facts = Path(file).stat()
+            found[file] = (facts.st_mtime_ns, facts.st_size)
+        except OSError:
+            continue
+    return found
