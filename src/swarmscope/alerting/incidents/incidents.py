@@ -87,6 +87,12 @@ class Incidents:
             # Of an alert that is over and was never seen, or where grouping failed: one of its own.
             return place or alert.fingerprint
 
+    def place_of(self, tenant: str, alert: str) -> str:
+        """The incident of an alert by its fingerprint, "" where it has none."""
+        with self._lock:
+            found = self._survivor(self._places.get((tenant, alert), ""))
+            return "" if found is None else found.id
+
     def describe_incident(self, incident: str) -> Mapping[str, object] | None:
         """As `IncidentGrouper.describe_incident`; of one that was joined to another it tells that."""
         with self._lock:

@@ -47,7 +47,7 @@ class Execution:
             if self.ports.holds is None:
                 raise PreconditionError("there is nothing to ask queries of")
             if not self.ports.holds(run.tenant, filled.query):
-                raise PreconditionError(f"{filled.query} gives nothing, or 0")
+                raise PreconditionError(f"{filled.query} gives nothing")
         if model.kind is ActionKind.COMMAND and filled.command[0] not in self.allowed:
             raise BadActionError(f"{filled.command[0]} is not among the allowed programs")
         return filled

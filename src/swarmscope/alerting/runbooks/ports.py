@@ -38,7 +38,7 @@ def _no_note(tenant: str, incident: str, kind: str, text: str) -> None:
 class RunbookPorts:
     """Every one may block and may raise; nothing of it is called by who hands in alerts."""
 
-    # Whether PromQL, for a tenant, gives something other than 0 now. None: preconditions with queries do not hold.
+    # Whether PromQL, for a tenant, gives something now. None: preconditions with queries do not hold.
     holds: Callable[[str, str], bool] | None = None
     silence: Callable[[SilenceRequest], str] | None = None  # gives its id
     write_runs: Callable[[Sequence[Run]], None] = _no_lines  # as log lines; all of one tenant

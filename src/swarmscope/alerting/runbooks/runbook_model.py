@@ -113,7 +113,9 @@ class Preconditions(_Strict):
     """All of it has to hold at the moment at which the action would run."""
 
     matchers: list[MatcherText] = []  # on the alert's labels
-    query: Annotated[str, AfterValidator(_query)] = ""  # PromQL that has to give something other than 0
+    query: Annotated[str, AfterValidator(_query)] = (
+        ""  # PromQL: a vector holds something, as with alerts; a scalar is not 0
+    )
 
 
 class RateLimit(_Strict):

@@ -8,7 +8,7 @@ import queue
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -95,6 +95,12 @@ class Runbooks:
             if told:
                 return "", told
         return "", ""
+
+    def link(
+        self, incident_of: Callable[[str, Mapping[str, str]], str], note: Callable[[str, str, str, str], None]
+    ) -> None:
+        """From now on these stand in for those of the ports; incidents are made after runbooks, which advise them."""
+        self._ports = replace(self._ports, incident_of=incident_of, note=note)
 
     # Alerts
 
