@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from swarmscope.api.alertmanager.endpoint import Exchange
@@ -44,25 +44,34 @@ def _receiver_test(matcher: Matcher) -> Callable[[str], bool]:
     return test if matcher.name == _NAME else lambda name: test("")
 
 
-def alert_filter(exchange: Exchange) -> AlertFilter:
-    """Whether an alert is asked for, by its labels and its state. Raises Refusal."""
-    tests = [(matcher, value_test(matcher)) for matcher in read_filter(exchange.texts("filter"))]
-    active, silenced = exchange.flag("active", default=True), exchange.flag("silenced", default=True)
-    inhibited, unprocessed = exchange.flag("inhibited", default=True), exchange.flag("unprocessed", default=True)
+def labels_filter(matchers: Sequence[Matcher]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether an alert with such labels is asked for. Raises QuerySyntaxError."""
+    tests = [(matcher, value_test(matcher)) for matcher in matchers]
 
-    def is_wanted(shown: StandingAlert) -> bool:
-        standing, labels = shown.standing, shown.alert.labels
-        if (not active and standing.state == "active") or (not unprocessed and standing.state == "unprocessed"):
-            return False
-        if (not silenced and standing.silenced_by) or (not inhibited and standing.inhibited_by):
-            return False
+    def is_wanted(labels: Mapping[str, str]) -> bool:
         for matcher, test in tests:
-            has_it = matcher.name in labels
             # As in Alertmanager: an empty value asks whether the label is there at all.
-            if not matcher.value and has_it == (matcher.operator in _NEGATIVE):
+            if not matcher.value and (matcher.name in labels) == (matcher.operator in _NEGATIVE):
                 continue
             if not test(labels.get(matcher.name, "")):
                 return False
         return True
+
+    return is_wanted
+
+
+def alert_filter(exchange: Exchange) -> AlertFilter:
+    """Whether an alert is asked for, by its labels and its state. Raises Refusal."""
+    has_labels = labels_filter(read_filter(exchange.texts("filter")))
+    active, silenced = exchange.flag("active", default=True), exchange.flag("silenced", default=True)
+    inhibited, unprocessed = exchange.flag("inhibited", default=True), exchange.flag("unprocessed", default=True)
+
+    def is_wanted(shown: StandingAlert) -> bool:
+        standing = shown.standing
+        if (not active and standing.state == "active") or (not unprocessed and standing.state == "unprocessed"):
+            return False
+        if (not silenced and standing.silenced_by) or (not inhibited and standing.inhibited_by):
+            return False
+        return has_labels(shown.alert.labels)
 
     return is_wanted
