@@ -423,18 +423,18 @@ class FleetReader(Protocol):
 class CommitObserver(Protocol):
     """Is told what was committed, right after reads see it. Thread-safe; it never raises, and never waits.
 
-    Series and streams are catalogue numbers, in any order, possibly more than once; they are lent for the call.
+    Series and streams are catalogue numbers of all tenants, in any order, possibly more than once; lent for the call.
     """
 
-    def metrics_committed(self, tenant: str, series: NDArray[np.int64]) -> None:
+    def metrics_committed(self, series: NDArray[np.int64]) -> None:
         """Series [n] that have new samples."""
         ...
 
-    def logs_committed(self, tenant: str, streams: NDArray[np.int64]) -> None:
+    def logs_committed(self, streams: NDArray[np.int64]) -> None:
         """Streams [n] that have new lines."""
         ...
 
-    def spans_committed(self, tenant: str) -> None:
+    def spans_committed(self) -> None:
         """There are new spans."""
         ...
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.model.contracts import Clock, Receipt
+from swarmscope.model.contracts import Clock, CommitObserver, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 from swarmscope.schema.tables import EXEMPLARS, HISTOGRAMS, METADATA, SERIES
@@ -46,6 +46,7 @@ class NumberedSamples:
 
     rows: Rows
     batches: dict[str, pa.RecordBatch]  # rows of other tables
+    series: NDArray[np.int64]  # [n_series] all that are named
 
     @property
     def n_rows(self) -> int:
@@ -130,6 +131,7 @@ class CommittingSink:
         self._clock = clock
         committer = SampleCommitter(memory, catalogue, settings, clock, seal)
         self._commits = GroupCommit(committer, "metrics", max_age_s=settings.max_generation_age_s)
+        self.observers: list[CommitObserver] = []
 
     @property
     def series_lock(self) -> threading.Lock:
@@ -149,6 +151,8 @@ class CommittingSink:
         numbered = self._numbered(batch, receipt)
         if numbered.n_rows or numbered.batches:
             self._commits.commit(numbered)
+            for observer in self.observers:
+                observer.metrics_committed(numbered.series)
         return receipt
 
     def _numbered(self, batch: MetricBatch, receipt: Receipt) -> NumberedSamples:
@@ -159,7 +163,7 @@ class CommittingSink:
         if inside is not None:
             rows = Rows(rows.ref[inside], rows.ts_ms[inside], rows.value[inside])
         receipt.samples = len(rows.ref)
-        return NumberedSamples(rows, self._other_rows(batch, refs, now_ms, receipt))
+        return NumberedSamples(rows, self._other_rows(batch, refs, now_ms, receipt), refs)
 
     def _refs(self, batch: MetricBatch, now_ms: int) -> NDArray[np.int64]:
         unknown = batch.series_ref == UNKNOWN_SERIES

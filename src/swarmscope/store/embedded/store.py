@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from swarmscope import __version__
 from swarmscope.model.agents import Vocabulary
-from swarmscope.model.contracts import Clock, ReadBudget
+from swarmscope.model.contracts import Clock, CommitObserver, ReadBudget
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.schema.agent_tables import TIMED_AS_METRICS, TIMED_AS_TRACES
 from swarmscope.schema.log_tables import TIMED_LOG_TABLES
@@ -138,6 +138,11 @@ class EmbeddedStore:
     def _recall_newest(self, budget: ReadBudget) -> int:
         max_rows = min(self._settings.max_cached_rows // 2, _MAX_RECALLED_ROWS)
         return recall_newest(self.engine, self.catalogue, self.memory, max_rows, budget)
+
+    def observe_commits(self, observer: CommitObserver) -> None:
+        """Have an observer told of all that is committed from now on."""
+        for sink in (self.sink, self.log_sink, self.span_sink):
+            sink.observers.append(observer)
 
     @property
     def snapshot_folder(self) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.model.contracts import Clock, Receipt
+from swarmscope.model.contracts import Clock, CommitObserver, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.logs import Level, LogBatch
 from swarmscope.model.metrics import UNKNOWN_SERIES
@@ -187,6 +187,7 @@ class CommittingLogSink:
         self._clock = clock
         self._committer = LogCommitter(memory, names, settings, clock, recent, submit)
         self._commits = GroupCommit(self._committer, "logs", max_age_s=settings.max_generation_age_s)
+        self.observers: list[CommitObserver] = []
 
     @property
     def stream_lock(self) -> threading.Lock:
@@ -218,6 +219,8 @@ class CommittingLogSink:
         numbered = self._numbered(batch, receipt)
         if numbered.n_rows:
             self._commits.commit(numbered)
+            for observer in self.observers:
+                observer.logs_committed(numbered.refs[numbered.refs != UNKNOWN_SERIES])
         return receipt
 
     def _numbered(self, batch: LogBatch, receipt: Receipt) -> NumberedLines:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from swarmscope.model.contracts import Clock, Receipt
+from swarmscope.model.contracts import Clock, CommitObserver, Receipt
 from swarmscope.model.errors import UnavailableError
 from swarmscope.model.spans import AttributeScope, SpanBatch, SpanKind, SpanStatus
 from swarmscope.schema.span_tables import SPAN_RESOURCES, SPAN_SCOPES, SPAN_SHAPES
@@ -174,6 +174,7 @@ class CommittingSpanSink:
         self._commits: GroupCommit[PackedSpans] = GroupCommit(
             committer, "spans", max_age_s=settings.max_generation_age_s
         )
+        self.observers: list[CommitObserver] = []
 
     @property
     def listeners(self) -> list[Callable[[int, float], None]]:
@@ -191,6 +192,8 @@ class CommittingSpanSink:
         packed = self._packed(batch, receipt)
         if packed.n_rows:
             self._commits.commit(packed)
+            for observer in self.observers:
+                observer.spans_committed()
         receipt.spans = packed.n_rows
         return receipt
 
