@@ -14,7 +14,7 @@ from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, RollupColumns, SampleColumns, Selection
 from swarmscope.model.staleness import STALE_NAN
-from swarmscope.testing.memory_reader import ListSymbols, matches
+from swarmscope.query.promql.memory_reader import ListSymbols, matches
 
 Labels = tuple[tuple[str, str], ...]
 

@@ -17,7 +17,7 @@ from swarmscope.model.agents import Vocabulary
 from swarmscope.model.alerts import Alert
 from swarmscope.model.fleet import Usage, UsageMeasure
 from swarmscope.query.promql.engine import PromqlEngine
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 from swarmscope.testing.sinks import RecordingLogSink
 
 RUNBOOK = """---

@@ -8,7 +8,7 @@ from swarmscope.fleet.memory_gauges import MemoryGauges
 from swarmscope.fleet.series import Moment, Publication
 from swarmscope.fleet.settings import AGENT_LABELS
 from swarmscope.model.staleness import STALE_NAN, is_stale
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 from swarmscope.testing.sinks import RecordingSink
 
 NOW_MS = 1_000_000

@@ -17,9 +17,9 @@ from swarmscope.ingest.genai.normaliser import SpanNormaliser
 from swarmscope.ingest.genai.prices import Prices
 from swarmscope.model.agents import Vocabulary
 from swarmscope.model.staleness import STALE_BITS
+from swarmscope.query.promql.memory_reader import MemoryReader
 from swarmscope.testing.memory_fleet import MemoryFleet
 from swarmscope.testing.memory_log_reader import MemoryLogReader
-from swarmscope.testing.memory_reader import MemoryReader
 from swarmscope.testing.memory_span_reader import MemorySpanReader
 from swarmscope.testing.plain_spans import NO_SPAN, PlainSpan, span_id, to_batch, trace_id
 from swarmscope.testing.sinks import RecordingLogSink, RecordingSink

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from swarmscope.lang.series_notation.series import parse_series
+from swarmscope.lang.series_notation.values import parse_histogram
 from swarmscope.model.errors import QueryFailedError
 from swarmscope.model.staleness import STALE_NAN
 from swarmscope.testing.classic_conversion import custom_bucket_series
 from swarmscope.testing.promql_runner import run_script
 from swarmscope.testing.script_target import Answer
-from swarmscope.testing.script_values import parse_histogram
-from swarmscope.testing.series_notation import parse_series
 
 A, B = {"__name__": "m", "job": "a"}, {"__name__": "m", "job": "b"}
 AT = 60_000

@@ -4,6 +4,14 @@ import math
 
 import pytest
 
+from swarmscope.lang.series_notation.series import parse_metric, parse_series, parse_values
+from swarmscope.lang.series_notation.values import (
+    ScriptHistogram,
+    is_stale_value,
+    nearly_equal,
+    parse_histogram,
+    same_value,
+)
 from swarmscope.testing.promql_script import (
     Clear,
     Evaluation,
@@ -15,8 +23,6 @@ from swarmscope.testing.promql_script import (
     parse_duration_ms,
     parse_script,
 )
-from swarmscope.testing.script_values import ScriptHistogram, is_stale_value, nearly_equal, parse_histogram, same_value
-from swarmscope.testing.series_notation import parse_metric, parse_series, parse_values
 
 
 def test_a_load_block_ends_at_the_blank_line():

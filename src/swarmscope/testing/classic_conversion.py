@@ -10,10 +10,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from swarmscope.lang.series_notation.series import ScriptSeries
+from swarmscope.lang.series_notation.values import ScriptHistogram, is_stale_value, parse_number
 from swarmscope.model.labels import METRIC_NAME
 from swarmscope.model.metrics import CUSTOM_BUCKETS_SCHEMA
-from swarmscope.testing.script_values import ScriptHistogram, is_stale_value, parse_number
-from swarmscope.testing.series_notation import ScriptSeries
 
 _Labels = tuple[tuple[str, str], ...]
 

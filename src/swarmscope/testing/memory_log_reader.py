@@ -23,7 +23,7 @@ from swarmscope.model.logs import (
 )
 from swarmscope.model.matchers import Matcher
 from swarmscope.model.series import ABSENT, LabelFrame, Selection
-from swarmscope.testing.memory_reader import ListSymbols, matches
+from swarmscope.query.promql.memory_reader import ListSymbols, matches
 
 _GRAIN_NS = 10_000_000_000
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from swarmscope.lang.series_notation.series import ScriptSeries
+from swarmscope.lang.series_notation.values import Value, same_value
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.testing.classic_conversion import custom_bucket_series
 from swarmscope.testing.promql_script import Clear, Evaluation, Grid, Load, Subject, parse_script
 from swarmscope.testing.script_target import Answer, Labels, Points, QueryTarget, ScriptTarget
-from swarmscope.testing.script_values import Value, same_value
-from swarmscope.testing.series_notation import ScriptSeries
 
 _RECHECK_STEP_MS = 60_000
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from swarmscope.testing.script_values import parse_number
-from swarmscope.testing.series_notation import ScriptSeries, parse_series, unquote
+from swarmscope.lang.series_notation.series import ScriptSeries, parse_series, unquote
+from swarmscope.lang.series_notation.values import parse_number
 
 _LOAD = re.compile(r"load(_with_nhcb)?\s+(\S+)$")
 _INSTANT = re.compile(r"eval(?:_(fail|warn|info|ordered))?\s+instant\s+(?:at\s+(\S+)\s+)?(.+)$")

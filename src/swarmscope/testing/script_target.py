@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from swarmscope.lang.promql import ValueType
+from swarmscope.lang.series_notation.columns import to_histogram_columns
+from swarmscope.lang.series_notation.series import ScriptSeries
+from swarmscope.lang.series_notation.values import ScriptHistogram, Value
 from swarmscope.model.contracts import Sink
 from swarmscope.model.labels import LabelSets
-from swarmscope.model.metrics import UNKNOWN_SERIES, Buckets, HistogramColumns, MetricBatch, ResetHint
+from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 from swarmscope.model.series import ABSENT
-from swarmscope.query.histograms.rows import HistogramRows
+from swarmscope.query.histograms.notation import to_script_histogram
 from swarmscope.query.promql.engine import PromqlEngine, QueryRequest, QueryResult
 from swarmscope.testing.promql_script import Grid
-from swarmscope.testing.script_values import ScriptHistogram, Value
-from swarmscope.testing.series_notation import ScriptSeries
 
 Labels = dict[str, str]
 Points = list[tuple[int, Value]]
@@ -120,41 +121,6 @@ def _key(tenant: str, labels: tuple[tuple[str, str], ...]) -> int:
     return int.from_bytes(digest, "little")
 
 
-def to_histogram_columns(histograms: Iterable[tuple[int, int, ScriptHistogram]]) -> HistogramColumns:
-    """(series, Unix ms, histogram) triples as columns, in their order."""
-    triples = list(histograms)
-    values = [value for _, _, value in triples]
-
-    def floats(items: Iterable[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.array(list(items), np.float64)
-
-    bounds = [value.custom for value in values]
-    return HistogramColumns(
-        np.array([series for series, _, _ in triples], np.int64),
-        np.array([ts_ms for _, ts_ms, _ in triples], np.int64),
-        np.array([value.schema for value in values], np.int8),
-        np.array([int(value.hint or ResetHint.UNKNOWN) for value in values], np.uint8),
-        np.ones(len(values), np.bool_),
-        floats(value.zero_threshold for value in values),
-        floats(value.zero_count for value in values),
-        floats(value.count for value in values),
-        floats(value.sum for value in values),
-        _to_buckets([value.positive for value in values]),
-        _to_buckets([value.negative for value in values]),
-        np.cumsum([0, *map(len, bounds)], dtype=np.int64),
-        floats(itertools.chain.from_iterable(bounds)),
-    )
-
-
-def _to_buckets(buckets: Sequence[tuple[tuple[int, float], ...]]) -> Buckets:
-    flat = list(itertools.chain.from_iterable(buckets))
-    return Buckets(
-        np.cumsum([0, *map(len, buckets)], dtype=np.int64),
-        np.array([index for index, _ in flat], np.int32),
-        np.array([count for _, count in flat], np.float64),
-    )
-
-
 def to_answer(result: QueryResult) -> Answer:
     """An engine's answer as a script sees it."""
     kind = {ValueType.MATRIX: "matrix", ValueType.SCALAR: "scalar", ValueType.STRING: "string"}.get(
@@ -178,17 +144,3 @@ def to_answer(result: QueryResult) -> Answer:
                 points.append((times[column], float(result.values[row, column])))
         series.append((labels, points))
     return Answer(kind, series, result.text, result.warnings, result.infos)
-
-
-def to_script_histogram(rows: HistogramRows, row: int) -> ScriptHistogram:
-    """One row as a script value."""
-    positive = slice(rows.pos_offsets[row], rows.pos_offsets[row + 1])
-    negative = slice(rows.neg_offsets[row], rows.neg_offsets[row + 1])
-    custom = slice(rows.custom_offsets[row], rows.custom_offsets[row + 1])
-    return ScriptHistogram(
-        int(rows.schema[row]), float(rows.count[row]), float(rows.sum[row]),
-        float(rows.zero_threshold[row]), float(rows.zero_count[row]),
-        tuple(zip(rows.pos_index[positive].tolist(), rows.pos_count[positive].tolist(), strict=True)),
-        tuple(zip(rows.neg_index[negative].tolist(), rows.neg_count[negative].tolist(), strict=True)),
-        tuple(rows.custom_bounds[custom].tolist()), ResetHint(int(rows.reset_hint[row])),
-    )  # fmt: skip

@@ -11,8 +11,8 @@ from swarmscope.query.logql.engine import LogqlEngine
 from swarmscope.query.logql.metric_queries import MetricRequest
 from swarmscope.query.promql import PromqlEngine, QueryRequest, QueryResult
 from swarmscope.query.promql.label_columns import labels_of
+from swarmscope.query.promql.memory_reader import MemoryReader
 from swarmscope.testing.memory_log_reader import MemoryLine, MemoryLogReader
-from swarmscope.testing.memory_reader import MemoryReader
 
 _MS = 1_000_000
 _START_MS, _END_MS, _STEP_MS = 60_000, 300_000, 30_000

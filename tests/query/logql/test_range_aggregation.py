@@ -25,9 +25,9 @@ from swarmscope.query.promql.annotations import Annotations
 from swarmscope.query.promql.context import Evaluation
 from swarmscope.query.promql.frames import Steps
 from swarmscope.query.promql.label_columns import labels_of
+from swarmscope.query.promql.memory_reader import ListSymbols
 from swarmscope.query.promql.symbols import QuerySymbols
 from swarmscope.testing.memory_log_reader import MemoryLine, MemoryLogReader
-from swarmscope.testing.memory_reader import ListSymbols
 
 _S = 1_000_000_000
 

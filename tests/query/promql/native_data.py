@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from swarmscope.model.metrics import CUSTOM_BUCKETS_SCHEMA, Buckets, HistogramColumns
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 
 
 def histogram(counts: list[float], total: float, *, custom: list[float] | None = None) -> HistogramColumns:

@@ -7,8 +7,8 @@ import pytest
 
 from swarmscope.model.errors import QueryCancelledError
 from swarmscope.query.promql import PromqlEngine, QueryRequest, range_calls
+from swarmscope.query.promql.memory_reader import MemoryReader
 from swarmscope.query.promql.threads import WAVE_CELLS
-from swarmscope.testing.memory_reader import MemoryReader
 
 NOW_MS = 1_700_000_000_000
 HOUR_S = 3600

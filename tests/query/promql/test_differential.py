@@ -12,7 +12,7 @@ import pytest
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.query.promql import PromqlEngine, QueryRequest, QueryResult
 from swarmscope.query.promql.label_columns import labels_of
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 from tests.portion import portion
 from tests.query.promql.generated_queries import Generator
 from tests.query.promql.peer import Peer, running_prometheus

@@ -14,7 +14,7 @@ from swarmscope.query.promql.engine import labels_as_text
 from swarmscope.query.promql.evaluate import COMPUTED_FUNCTIONS
 from swarmscope.query.promql.label_calls import natural_less
 from swarmscope.query.promql.label_hash import xxhash64
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from swarmscope.model.errors import LimitExceededError
 from swarmscope.query.promql import EngineSettings, PromqlEngine, QueryRequest
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 
 NOW_MS = 1_700_000_000_000
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from swarmscope.model.series import ABSENT, LabelFrame
 from swarmscope.query.promql.label_columns import concatenate, distinct_codes, group_by_labels, labels_of, sorted_order
+from swarmscope.query.promql.memory_reader import ListSymbols
 from swarmscope.query.promql.symbols import QuerySymbols
-from swarmscope.testing.memory_reader import ListSymbols
 
 _SETS = st.lists(
     st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["x", "y", "zz", "é"]), max_size=4), max_size=12

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from swarmscope.query.promql import PromqlEngine
-from swarmscope.testing.memory_reader import MemoryReader
+from swarmscope.query.promql.memory_reader import MemoryReader
 from tests.query.promql.peer import running_prometheus
 from tests.query.promql.peer_data import START_MS
 from tests.query.promql.test_differential import _compare

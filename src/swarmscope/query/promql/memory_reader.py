@@ -1,19 +1,22 @@
-"""A `Reader` over plain Python data: label sets and samples in, columns out. For tests of what reads."""
+"""A `Reader` over plain Python data: label sets and samples in, columns out. For tests: of rules, and of what reads."""
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.lang.logql.regexes import compile_regex
 from swarmscope.model.contracts import Exemplars, MetricMetadata, ReadBudget
 from swarmscope.model.errors import LimitExceededError, QueryFailedError
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, RollupColumns, SampleColumns, Selection
+
+_EVER_MS = (1 << 63) - 1
 
 
 class ListSymbols:
@@ -52,12 +55,14 @@ class MemorySeries:
 
 
 class MemoryReader:
-    """Series of one tenant in memory; regexes are Python's. # Slow path: tests alone"""
+    """Series of one tenant in memory. Nothing after `visible_until_ms` is seen. # Slow path: tests alone"""
 
     def __init__(self) -> None:
         self._symbols = ListSymbols()
         self._series: list[MemorySeries] = []
+        self._by_labels: dict[frozenset[tuple[str, str]], MemorySeries] = {}
         self.fetches = 0
+        self.visible_until_ms = _EVER_MS
 
     @property
     def symbols(self) -> ListSymbols:
@@ -75,15 +80,15 @@ class MemoryReader:
         self._entry(labels).histograms.append((ts_ms, histogram))
 
     def _entry(self, labels: Mapping[str, str]) -> MemorySeries:
-        wanted = dict(labels)
-        for entry in self._series:
-            if entry.labels == wanted:
-                return entry
-        for name, value in wanted.items():
-            self._symbols.learn(name)
-            self._symbols.learn(value)
-        self._series.append(MemorySeries(wanted))
-        return self._series[-1]
+        key = frozenset(labels.items())
+        entry = self._by_labels.get(key)
+        if entry is None:
+            for name, value in labels.items():
+                self._symbols.learn(name)
+                self._symbols.learn(value)
+            entry = self._by_labels[key] = MemorySeries(dict(labels))
+            self._series.append(entry)
+        return entry
 
     def select_series(self, tenant: str, matchers: Sequence[Matcher], start_ms: int, end_ms: int) -> Selection:
         """Series that match; times are not looked at."""
@@ -100,14 +105,15 @@ class MemoryReader:
 
     def read_samples(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> SampleColumns:
         """Samples of the selection in [start_ms, end_ms]."""
+        end_ms = min(end_ms, self.visible_until_ms)
         ts: list[int] = []
         values: list[NDArray[np.float64]] = []
         offsets = [0]
         for ref in selection.refs:
             entry = self._series[int(ref)]
-            inside = [i for i, at in enumerate(entry.ts_ms) if start_ms <= at <= end_ms]
-            ts.extend(entry.ts_ms[i] for i in inside)
-            values.append(np.array(entry.value, np.float64)[inside])
+            first, end = bisect_left(entry.ts_ms, start_ms), bisect_right(entry.ts_ms, end_ms)
+            ts.extend(entry.ts_ms[first:end])
+            values.append(np.array(entry.value[first:end], np.float64))
             offsets.append(len(ts))
         budget.used_samples += len(ts)
         if budget.used_samples > budget.max_samples:
@@ -134,7 +140,7 @@ class MemoryReader:
             (position, ts, columns)
             for position, ref in enumerate(selection.refs)
             for ts, columns in self._series[int(ref)].histograms
-            if start_ms <= ts <= end_ms
+            if start_ms <= ts <= min(end_ms, self.visible_until_ms)
         ]
         return _join(rows)
 
@@ -176,9 +182,9 @@ def matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
     if matcher.operator is MatchOperator.NOT_EQUAL:
         return value != matcher.value
     try:
-        hit = re.fullmatch(matcher.value, value, re.DOTALL) is not None
-    except re.error as error:
-        raise QueryFailedError(f"bad regex: {error}") from None
+        hit = compile_regex(f"(?s:{matcher.value})").fullmatch(value) is not None
+    except ValueError as error:
+        raise QueryFailedError(str(error)) from None
     return hit == (matcher.operator is MatchOperator.REGEX)
 
 

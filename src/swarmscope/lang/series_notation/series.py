@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from swarmscope.lang.series_notation.values import ScriptHistogram, Value, parse_histogram
 from swarmscope.model.labels import METRIC_NAME
 from swarmscope.model.staleness import STALE_NAN
-from swarmscope.testing.script_values import ScriptHistogram, Value, parse_histogram
 
 _NUMBER = r"(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[iI]nf|[nN]a[nN])"
 _ITEM = re.compile(rf"([+-]?{_NUMBER})(?:([+-]{_NUMBER})?x(\d+))?$")
