@@ -244,6 +244,7 @@ def serve(
     *,
     admin: bool = False,
     targets: bool = True,
+    rules: Any = None,
     engine_settings: EngineSettings | None = None,
     **settings: Any,
 ) -> Served:
@@ -265,6 +266,7 @@ def serve(
         status=Status(),
         exposition=lambda accept: (b"own_metric 1\n", "text/plain; version=0.0.4; charset=utf-8"),
         targets=Targets() if targets else None,
+        rules=rules,
         admin=administration if admin else None,
         on_request=records.append,
         settings=ApiSettings(**settings),
