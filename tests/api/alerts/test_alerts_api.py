@@ -1,30 +1,13 @@
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from starlette.applications import Starlette
-from starlette.testclient import TestClient
 
 from swarmscope.alerting.rules.history import AlertHistory
 from swarmscope.alerting.rules.state_machine import ActiveAlert, Change
 from swarmscope.api.alertmanager.parts import AlertStanding
-from swarmscope.api.alerts.parts import AlertsApiParts, IntegrationOutcome, UnknownReceiverError
-from swarmscope.api.alerts.routes import alerts_routes
-from swarmscope.api.work import QueryQueue
-from swarmscope.model.alerts import Alert, AlertPhase, fingerprint
-from swarmscope.query.logql.engine import LogqlEngine
-from swarmscope.query.logql.settings import LogqlSettings
-from swarmscope.testing.memory_log_reader import MemoryLogReader
-from tests.api.alertmanager.small_house import SmallHouse
-from tests.api.rules_seen import AT_MS, SeenRules
+from swarmscope.model.alerts import AlertPhase, fingerprint
+from tests.api.alerts.served import NS, Served
+from tests.api.rules_seen import AT_MS
 
-NS = 1_000_000_000
 DOWN = {"alertname": "Down", "severity": "critical", "team": "a"}
-
-
-class FixedClock:
-    def now_ns(self):
-        return AT_MS * 1_000_000
 
 
 class Names:
@@ -34,42 +17,6 @@ class Names:
 
     def resolve(self, tenant, keys):
         return keys.astype("int64") * 0 - 1
-
-
-class Ears:
-    def __init__(self):
-        self.told = []
-
-    def integrations(self):
-        return {"team": [("webhook", 0), ("slack", 0)], "nobody": []}
-
-    def test(self, receiver, labels):
-        if receiver not in self.integrations():
-            raise UnknownReceiverError
-        self.told.append((receiver, dict(labels)))
-        return [IntegrationOutcome("webhook", 0, "", 0.01234), IntegrationOutcome("slack", 0, "no such channel", 1.0)]
-
-
-class Served:
-    def __init__(self):
-        pool = ThreadPoolExecutor(2)
-
-        async def run(work):
-            return await asyncio.get_running_loop().run_in_executor(pool, work)
-
-        self.house, self.lines, self.tester = SmallHouse(FixedClock()), MemoryLogReader(), Ears()
-        settings = LogqlSettings(max_entries=2)  # pages of two
-        parts = AlertsApiParts(
-            SeenRules(), self.house, self.tester, LogqlEngine(self.lines, settings), FixedClock(), QueryQueue(run, 2)
-        )
-        self.client = TestClient(Starlette(routes=alerts_routes(parts)))
-
-    def send(self, **labels):
-        now_ns = FixedClock().now_ns()
-        self.house.take([Alert(labels, {}, now_ns - NS, now_ns + 60 * NS, now_ns, "http://g")])
-
-    def alerts(self, query=""):
-        return self.client.get(f"/api/alerts?{query}").json()["alerts"]
 
 
 @pytest.fixture
