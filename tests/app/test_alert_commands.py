@@ -3,6 +3,9 @@ import re
 import socket
 
 import pytest
+from tests.api.alerts.served import Served
+from tests.api.alerts.test_alerts_api import Names
+from tests.api.served import listening
 from typer.testing import CliRunner
 
 from swarmscope.alerting.rules.history import AlertHistory
@@ -11,9 +14,6 @@ from swarmscope.api.alertmanager.parts import AlertStanding
 from swarmscope.app.cli import app
 from swarmscope.app.clock import SystemClock
 from swarmscope.model.alerts import AlertPhase
-from tests.api.alerts.served import Served
-from tests.api.alerts.test_alerts_api import Names
-from tests.api.served import listening
 
 LONG = "a-very-long-name-of-an-agent-that-nobody-would-ever-want-to-type-into-a-terminal"
 

@@ -11,7 +11,7 @@ from swarmscope.app.log_commands import Tenant, Token, Url
 _DEFAULT_URL = "http://127.0.0.1:4600"
 Json = Annotated[bool, typer.Option("--json", help="Print the answer's JSON.")]
 Matchers = Annotated[
-    list[str] | None, typer.Argument(metavar="[MATCHER]…", help="Such as agent=writer, severity=~'error|critical'.")
+    list[str] | None, typer.Argument(metavar="MATCHER…", help="Such as agent=writer, severity=~'error|critical'.")
 ]
 
 
