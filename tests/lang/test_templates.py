@@ -222,7 +222,7 @@ def test_malformed_templates(text, message):
         ('{{define "T"}}{{template "T"}}{{end}}{{template "T"}}', "maximum template depth"),
         ('{{printf "%999999999d" 1}}', "wider than"),
         ('{{range 9999}}{{printf "%9999d" 1}}{{end}}', f"longer than {MAX_OUTPUT}"),
-        ("{{.name 1}}", "can't give argument to non-function .name"),
+        ("{{.name 1}}", "name is not a method but has arguments"),
     ],
 )
 def test_failures_while_running(text, message):

@@ -3,6 +3,7 @@
 from swarmscope.lang.templates.errors import TemplateFailedError
 from swarmscope.lang.templates.functions import TemplateFunction
 from swarmscope.lang.templates.nodes import Template
+from swarmscope.lang.templates.objects import Record, SafeText, WithMethods
 from swarmscope.lang.templates.parse import parse_template
 from swarmscope.lang.templates.run import run_template
 from swarmscope.lang.templates.simple_parts import CallPart, FieldPart, SimplePart, TextPart, simple_parts
@@ -10,11 +11,14 @@ from swarmscope.lang.templates.simple_parts import CallPart, FieldPart, SimplePa
 __all__ = [
     "CallPart",
     "FieldPart",
+    "Record",
+    "SafeText",
     "SimplePart",
     "Template",
     "TemplateFailedError",
     "TemplateFunction",
     "TextPart",
+    "WithMethods",
     "parse_template",
     "run_template",
     "simple_parts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmscope.lang.templates.builtins import BUILTINS, truth
@@ -30,6 +30,7 @@ from swarmscope.lang.templates.nodes import (
     Variable,
     With,
 )
+from swarmscope.lang.templates.objects import Record, SafeText, call_method, method_of
 
 MAX_OUTPUT = 1 << 20  # characters; a line longer than this helps nobody
 MAX_STEPS = 100_000  # nodes and commands evaluated; bounds nested ranges
@@ -54,14 +55,20 @@ class _ContinueLoopError(Exception):
 
 
 def run_template(
-    template: Template, data: object, functions: Functions | None = None, missing: object = _MISSING
+    template: Template,
+    data: object,
+    functions: Functions | None = None,
+    missing: object = _MISSING,
+    escape: Callable[[str, Sequence[str]], str] | None = None,
 ) -> str:
     """The output of a template over `data`: maps, lists, texts, numbers, moments.
 
     `functions` are added to Go's own. `missing` is what a name gives that `data` itself, a map, does not have; without
-    it such a name prints as `<no value>`. Raises TemplateFailedError where Go would stop, or a bound is hit.
+    it such a name prints as `<no value>`. `escape` is given what an action prints, unless that is SafeText, and what
+    was printed before it. Raises TemplateFailedError where Go would stop, or a bound is hit.
     """
     run = _Run(template, data, BUILTINS if functions is None else {**BUILTINS, **functions}, missing)
+    run.escape = escape
     try:
         run.nodes(template.nodes, data)
     except RecursionError:
@@ -75,6 +82,7 @@ class _Run:
         self.root = data
         self.functions = functions
         self.missing = missing
+        self.escape: Callable[[str, Sequence[str]], str] | None = None
         self.variables: list[tuple[str, object]] = [("$", data)]
         self.out: list[str] = []
         self.size = 0
@@ -89,7 +97,7 @@ class _Run:
                 case Action(pipeline=pipeline):
                     value = self.pipeline(pipeline, dot)
                     if not pipeline.variables:
-                        self._print(NO_VALUE if value is None or value is _MISSING else text_of(value))
+                        self._print_value(value)
                 case If() | With():
                     self._branch(node, dot)
                 case Range():
@@ -100,6 +108,12 @@ class _Run:
                     raise _BreakLoopError
                 case Continue():
                     raise _ContinueLoopError
+
+    def _print_value(self, value: object) -> None:
+        text = NO_VALUE if value is None or value is _MISSING else text_of(value)
+        if self.escape is not None and not isinstance(value, SafeText):
+            text = self.escape(text, self.out)
+        self._print(text)
 
     def _print(self, text: str) -> None:
         self.size += len(text)
@@ -185,7 +199,7 @@ class _Run:
         if isinstance(first, Function):
             return self._call(first.name, rest, dot, final)
         if rest or final:
-            raise TemplateFailedError(f"can't give argument to non-function {_operand_text(first)}")
+            return self._member_call(first, rest, dot, final)
         if isinstance(first, Literal) and first.value is None:
             raise TemplateFailedError("nil is not a command")
         return self._operand(first, dot)
@@ -202,6 +216,21 @@ class _Run:
             return function(name, arguments)
         except TemplateFailedError as error:
             raise TemplateFailedError(f"error calling {name}: {error}") from None
+
+    def _member_call(
+        self, first: Operand, operands: Sequence[Operand], dot: object, final: tuple[object, ...]
+    ) -> object:
+        if not isinstance(first, Field | Variable | Chain) or not first.names:
+            raise TemplateFailedError(f"can't give argument to non-function {_operand_text(first)}")
+        arguments = [self._argument(operand, dot) for operand in operands]
+        arguments.extend(None if value is _MISSING else value for value in final)
+        match first:
+            case Field(names=names):
+                return self._fields(dot, names, arguments)
+            case Variable(name=name, names=names):
+                return self._fields(self._variable(name), names, arguments)
+            case Chain(pipeline=pipeline, names=names):
+                return self._fields(self.pipeline(pipeline, dot), names, arguments)
 
     def _shortcut(self, wants_all: bool, operands: Sequence[Operand], dot: object, final: tuple[object, ...]) -> object:
         value: object = None
@@ -238,9 +267,16 @@ class _Run:
                 return value
         raise TemplateFailedError(f"undefined variable: {name}")
 
-    def _fields(self, value: object, names: tuple[str, ...]) -> object:
-        for name in names:
-            if isinstance(value, Mapping):
+    def _fields(self, value: object, names: tuple[str, ...], arguments: Sequence[object] = ()) -> object:
+        """Fields, and methods; the last name is a method where there are arguments."""
+        for position, name in enumerate(names):
+            given = arguments if position == len(names) - 1 else ()
+            method = method_of(value, name)
+            if method is not None:
+                value = call_method(value, name, method, list(given))
+            elif given:
+                raise TemplateFailedError(f"{name} is not a method but has arguments")
+            elif isinstance(value, Mapping) and not (isinstance(value, Record) and name not in value):
                 value = value.get(name, self.missing if value is self.root else _MISSING)
             elif value is None or value is _MISSING:
                 raise TemplateFailedError(f"nil pointer evaluating interface {{}}.{name}")
