@@ -13,6 +13,7 @@ from swarmscope.alerting.rules.firing_memory import FiringMemory, composite_resu
 from swarmscope.alerting.rules.rule_templates import TemplateContext, expand_or_tell
 from swarmscope.alerting.rules.rules import AlertingRule, RecordingRule, Rule, RuleKind
 from swarmscope.alerting.rules.series_writer import LabelSet, label_set
+from swarmscope.alerting.rules.settings import EvaluationSettings
 from swarmscope.alerting.rules.state_machine import ActiveAlert, Change, Result, RuleAlerts, Timing
 from swarmscope.model.alerts import ALERT_NAME, AlertPhase, fingerprint
 from swarmscope.model.contracts import Reader
@@ -23,18 +24,6 @@ from swarmscope.query.deadlines import Deadline
 ALERTS, ALERTS_FOR_STATE, ALERT_STATE = "ALERTS", "ALERTS_FOR_STATE", "alertstate"
 RUNBOOK = "runbook"
 _SAME_LABELS = "vector contains metrics with the same labelset after applying {kind} labels"
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationSettings:
-    """What all rules have in common."""
-
-    tenant: str
-    external_url: str = ""
-    external_labels: Mapping[str, str] | None = None
-    cooldown_ms: int = 300_000
-    timeout_s: float = 10.0
-    max_results: int = 10_000
 
 
 @dataclass(slots=True)

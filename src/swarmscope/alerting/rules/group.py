@@ -11,12 +11,13 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from swarmscope.alerting.rules.answers import RuleEngines
-from swarmscope.alerting.rules.evaluation import EvaluationSettings, Outcome, RuleEvaluation, worst_phase
+from swarmscope.alerting.rules.evaluation import Outcome, RuleEvaluation, worst_phase
 from swarmscope.alerting.rules.firing_memory import FiringMemory
 from swarmscope.alerting.rules.history import AlertHistory
 from swarmscope.alerting.rules.rule_state import KeptAlerts, rule_key
 from swarmscope.alerting.rules.rules import AlertingRule, RecordingRule, RuleGroup
 from swarmscope.alerting.rules.series_writer import LabelSet, SeriesWriter
+from swarmscope.alerting.rules.settings import EvaluationSettings
 from swarmscope.alerting.rules.shared_reader import SharedReader
 from swarmscope.alerting.rules.state_machine import RESEND_DELAY_MS, ActiveAlert, Change
 from swarmscope.alerting.rules.template_texts import table_link

@@ -8,17 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from swarmscope.alerting.placed_yaml import BadFileError, FileProblem
 from swarmscope.alerting.rules.answers import RuleEngines
-from swarmscope.alerting.rules.evaluation import EvaluationSettings
 from swarmscope.alerting.rules.group import GroupTiming, LiveGroup, Outlets
 from swarmscope.alerting.rules.rule_files import load_rules, rule_file_names
 from swarmscope.alerting.rules.rules import AlertingRule, LoadedRules, RuleGroup
+from swarmscope.alerting.rules.settings import EvaluationSettings, SchedulerSettings
 from swarmscope.alerting.rules.triggers import RuleAt, SeriesNames, Triggers, by_group
 from swarmscope.alerting.rules.view import GroupView
 from swarmscope.instrument.metrics import (
@@ -33,17 +32,6 @@ from swarmscope.model.contracts import Clock, Reader
 _log = logging.getLogger(__name__)
 _NS_PER_MS = 1_000_000
 _FILES_EVERY_S = 2.0  # how often files are looked at
-
-
-@dataclass(frozen=True, slots=True)
-class SchedulerSettings:
-    """When and how often."""
-
-    interval_ms: int = 60_000
-    query_offset_ms: int = 0
-    spacing_s: float = 0.1  # least time between two evaluations of a rule for events
-    event_share: float = 0.5  # of one core, that evaluations for events may take
-    n_threads: int = 2
 
 
 class RuleSources(NamedTuple):
@@ -229,10 +217,9 @@ class RuleScheduler:
             if chosen is None:
                 RULE_GROUP_DURATION_S.labels(rule_group=key).set(time.perf_counter() - started)
                 RULE_GROUP_TIME_S.labels(rule_group=key).set(at_ms / 1000)
-            if changes:
-                self._after_changes(
-                    key, group, fires=any(AlertPhase.FIRING in (each.before, each.after) for each in changes)
-                )
+            if changes or chosen is None:
+                fires = any(AlertPhase.FIRING in (each.before, each.after) for each in changes)
+                self._after_changes(key, group, fires=fires)
         finally:
             if chosen is None:
                 with self._lock:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from swarmscope.app.settings import sections
 from swarmscope.app.settings.agents import AgentsSection
+from swarmscope.app.settings.alerting import AlertSettings
 from swarmscope.app.settings.derivation import DerivationSection
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     derivation: DerivationSection = DerivationSection()
     agents: AgentsSection = AgentsSection()
     anomalies: sections.AnomalySettings = sections.AnomalySettings()
-    alerts: sections.AlertSettings = sections.AlertSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: type[BaseSettings], *_: Any, **sources: Any) -> Any:

@@ -11,7 +11,6 @@ from swarmscope.app.settings.fields import (
     Count,
     CountOrOff,
     FilePath,
-    Length,
     Pattern,
     PositiveLength,
     Retention,
@@ -202,9 +201,3 @@ class AnomalySettings(Section):
     sensitivity: Literal["low", "medium", "high"] = Field(
         default="medium", description="How early something is reported."
     )
-
-
-class AlertSettings(Section):
-    """Alerting."""
-
-    cooldown: Length = Field(default=parse_duration("5m"), description="Pause before the same alert is sent again.")
