@@ -10,6 +10,10 @@ from starlette.routing import Route, WebSocketRoute
 
 from swarmscope.api.agents.endpoint import FleetApiParts
 from swarmscope.api.agents.routes import fleet_routes
+from swarmscope.api.alertmanager.parts import AlertmanagerParts
+from swarmscope.api.alertmanager.routes import alertmanager_routes
+from swarmscope.api.alerts.parts import AlertsApiParts
+from swarmscope.api.alerts.routes import alerts_routes
 from swarmscope.api.application import create_app
 from swarmscope.api.jaeger.routes import jaeger_routes
 from swarmscope.api.loki.parts import LokiParts
@@ -97,7 +101,9 @@ def test_every_endpoint_is_documented():
         for routes_of, prefix in ((jaeger_routes, "/jaeger"), (zipkin_routes, "/zipkin"))
     )
     fleet = fleet_routes(FleetApiParts(part, part, part, part))
-    routes = [*api.routes, *loki, *tempo, *jaeger, *zipkin, *fleet]
+    alertmanager = alertmanager_routes(AlertmanagerParts(part, part, part, part, part, 0, ""))
+    alerts = alerts_routes(AlertsApiParts(part, part, part, part, part, part))
+    routes = [*api.routes, *loki, *tempo, *jaeger, *zipkin, *fleet, *alertmanager, *alerts]
     paths = {route.path for route in routes if isinstance(route, Route | WebSocketRoute)}
     assert "/loki/api/v1/query_range" in paths
     assert len(paths) > 30
