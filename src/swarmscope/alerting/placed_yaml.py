@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from swarmscope.model.errors import SwarmscopeError
 
@@ -61,6 +61,20 @@ class PlacedYaml:
 
 class _Loader(yaml.SafeLoader):
     """Safe, and without aliases that grow: a document's size bounds what it makes."""
+
+
+class StrictModel(BaseModel):
+    """A part of a file. Keys that it does not know are refused; a known one without a value is as if left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: value for key, value in given.items() if value is not None or key not in known}
 
 
 def read_yaml(text: str, file: str) -> PlacedYaml:

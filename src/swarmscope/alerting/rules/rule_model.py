@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from swarmscope.alerting.placed_yaml import StrictModel
 from swarmscope.alerting.rules.rules import CompositeOperator, RuleKind
 from swarmscope.model.durations import parse_duration_ms
 
@@ -48,18 +49,14 @@ Labels = Annotated[dict[Annotated[str, AfterValidator(_label_name)], str], Befor
 Annotations = Annotated[dict[Annotated[str, AfterValidator(_annotation_name)], str], BeforeValidator(_no_none)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CompositeModel(_Strict):
+class CompositeModel(StrictModel):
     """`composite:` in place of `expr`."""
 
     operator: CompositeOperator
     alerts: list[str] = Field(min_length=1, max_length=64)
     at_least: int = Field(default=0, ge=0)
     within: Milliseconds = 0
-    on: list[Annotated[str, AfterValidator(_label_name)]] = []
+    on: list[Annotated[str, AfterValidator(_label_name)]] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _fits(self) -> CompositeModel:
@@ -73,7 +70,7 @@ class CompositeModel(_Strict):
         return self
 
 
-class RuleModel(_Strict):
+class RuleModel(StrictModel):
     """One rule."""
 
     record: str | None = None
@@ -81,8 +78,8 @@ class RuleModel(_Strict):
     expr: str | None = None
     for_: Milliseconds = Field(default=0, alias="for")
     keep_firing_for: Milliseconds = 0
-    labels: Labels = {}
-    annotations: Annotations = {}
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     kind: RuleKind | None = None
     cooldown: Milliseconds | None = None
     composite: CompositeModel | None = None
@@ -106,20 +103,20 @@ class RuleModel(_Strict):
         return self
 
 
-class GroupModel(_Strict):
+class GroupModel(StrictModel):
     """One group."""
 
     name: str = Field(min_length=1)
     interval: Milliseconds | None = None
     query_offset: Milliseconds | None = None
     limit: int = Field(default=0, ge=0)
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     kind: RuleKind = RuleKind.PROMQL
-    rules: list[RuleModel] = []
+    rules: list[RuleModel] = Field(default_factory=list)
 
 
-class FileModel(_Strict):
+class FileModel(StrictModel):
     """One file."""
 
-    groups: list[GroupModel] = []
+    groups: list[GroupModel] = Field(default_factory=list)
     namespace: str = ""  # Grafana's and Mimir's; it says nothing here

@@ -16,8 +16,6 @@ from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import HistogramColumns
 from swarmscope.model.series import ABSENT, LabelFrame, RollupColumns, SampleColumns, Selection
 
-_EVER_MS = (1 << 63) - 1
-
 
 class ListSymbols:
     """A `SymbolTable` over a list."""
@@ -55,14 +53,13 @@ class MemorySeries:
 
 
 class MemoryReader:
-    """Series of one tenant in memory. Nothing after `visible_until_ms` is seen. # Slow path: tests alone"""
+    """Series of one tenant in memory. # Slow path: tests alone"""
 
     def __init__(self) -> None:
         self._symbols = ListSymbols()
         self._series: list[MemorySeries] = []
         self._by_labels: dict[frozenset[tuple[str, str]], MemorySeries] = {}
         self.fetches = 0
-        self.visible_until_ms = _EVER_MS
 
     @property
     def symbols(self) -> ListSymbols:
@@ -105,7 +102,6 @@ class MemoryReader:
 
     def read_samples(self, selection: Selection, start_ms: int, end_ms: int, budget: ReadBudget) -> SampleColumns:
         """Samples of the selection in [start_ms, end_ms]."""
-        end_ms = min(end_ms, self.visible_until_ms)
         ts: list[int] = []
         values: list[NDArray[np.float64]] = []
         offsets = [0]
@@ -140,7 +136,7 @@ class MemoryReader:
             (position, ts, columns)
             for position, ref in enumerate(selection.refs)
             for ts, columns in self._series[int(ref)].histograms
-            if start_ms <= ts <= min(end_ms, self.visible_until_ms)
+            if start_ms <= ts <= end_ms
         ]
         return _join(rows)
 
