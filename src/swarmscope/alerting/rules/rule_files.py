@@ -5,7 +5,7 @@ Source: https://prometheus.io/docs/prometheus/latest/configuration/recording_rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from glob import glob, has_magic
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
     problems: list[FileProblem] = []
     files: list[str] = []
     for path in paths:
-        found = list(rule_file_names(str(path)))
+        found = rule_file_names(str(path))
         if not found and not has_magic(str(path)):
             problems.append(FileProblem(str(path), 0, 0, "there is no such file or folder"))
         for file in found:
@@ -58,14 +58,13 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
     return LoadedRules(tuple(groups), tuple(problems), tuple(files))
 
 
-def rule_file_names(path: str) -> Iterator[str]:
-    """Files that a path means: itself, those of a folder, or what fits a pattern."""
+def rule_file_names(path: str) -> list[str]:
+    """Files that a path means: itself, those of a folder, or what fits a pattern; sorted."""
     if Path(path).is_dir():
-        yield from sorted(str(each) for each in Path(path).iterdir() if each.suffix in SUFFIXES and each.is_file())
-    elif Path(path).is_file():
-        yield path
-    elif has_magic(path):
-        yield from sorted(each for each in glob(path, recursive=True) if Path(each).is_file())
+        return sorted(str(each) for each in Path(path).iterdir() if each.suffix in SUFFIXES and each.is_file())
+    if Path(path).is_file():
+        return [path]
+    return sorted(each for each in glob(path, recursive=True) if Path(each).is_file()) if has_magic(path) else []
 
 
 def load_file(path: Path) -> list[RuleGroup]:
