@@ -43,7 +43,8 @@ def _all(exchange: AlertsExchange) -> list[dict[str, Any]]:
     found = []
     rules = parts.rules if exchange.tenant == parts.rules_tenant else None
     for group, rule, alert in all_alerts(rules):
-        shown = standing.pop(fingerprint(alert.labels), None) if alert.phase is AlertPhase.FIRING else None
+        sent = fingerprint({**parts.external_labels, **alert.labels})
+        shown = standing.pop(sent, None) if alert.phase is AlertPhase.FIRING else None
         found.append(_of_rule(group, rule, alert, shown))
     return [*found, *map(_of_sender, standing.values())]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from swarmscope.alerting.rules.view import RulesView
@@ -52,5 +52,6 @@ class AlertsApiParts:
     clock: Clock
     queue: QueryQueue
     rules_tenant: str = DEFAULT_TENANT
+    external_labels: Mapping[str, str] = field(default_factory=dict)  # alerts of rules get them when they are sent
     timeout_s: float = 120.0
     on_request: Callable[[RequestRecord], None] = lambda record: None
