@@ -1,0 +1,1 @@
+"""Who is told of alerts, when and how often: Alertmanager's model, in this process."""
