@@ -7,15 +7,16 @@ spans, and as they are derived from spans by service, name and status. Rules are
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 
 from bench.detection import ROUND_NS, WINDOW_NS, Replay, S
 from bench.replayed_series import Labels, ReplayedSeries
+from swarmscope.alerting.rules.rule_files import load_rules
+from swarmscope.alerting.rules.rules import AlertingRule, RuleKind
 from swarmscope.analysis.agents.edges import to_edges
 from swarmscope.analysis.agents.graphs import to_graph
 from swarmscope.analysis.agents.pathologies import detect
@@ -26,6 +27,7 @@ from swarmscope.app.demo.story import Story
 from swarmscope.app.demo.wire.attributes import KIND_NAMES, describe
 from swarmscope.app.demo.wire.metrics import FleetMetrics
 from swarmscope.app.demo.wire.resources import Resources
+from swarmscope.dashboards.packs.packs import pack_path
 from swarmscope.lang.templates import parse_template, run_template
 from swarmscope.lang.templates.builtins import BUILTINS
 from swarmscope.model.fleet import Edges, Usage, UsageMeasure
@@ -34,8 +36,8 @@ from swarmscope.query.promql.engine import PromqlEngine, QueryRequest
 
 _MS = 1_000_000
 _TOPOLOGY_EVERY_NS = 60 * S
-RULES = Path(__file__).parent / "fleet_rules.yml"
-_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+PACKS = ("agi", "fleet")
+_COOLDOWN_NS = 300 * S  # the program's own: an alert does not begin again sooner after it began
 
 
 class Change(NamedTuple):
@@ -65,6 +67,7 @@ class Rule:
     labels: dict[str, str]
     pending: dict[Labels, int] = field(default_factory=dict)  # since when
     firing: dict[Labels, tuple[int, int]] = field(default_factory=dict)  # since when, last seen
+    began_ns: dict[Labels, int] = field(default_factory=dict)  # when each fired last
 
     def step(self, engine: PromqlEngine, now_ns: int) -> list[Change]:
         """Evaluate it once; what changed."""
@@ -72,8 +75,10 @@ class Rule:
         changes = []
         for key in seen:
             since_ns = self.pending.setdefault(key, now_ns)
-            if key not in self.firing and now_ns - since_ns >= self.for_ns:
+            cools = now_ns - self.began_ns.get(key, -_COOLDOWN_NS) < _COOLDOWN_NS
+            if key not in self.firing and now_ns - since_ns >= self.for_ns and not cools:
                 self.firing[key] = (now_ns, now_ns)
+                self.began_ns[key] = now_ns
                 changes.append(Change(now_ns, dict(key), now_ns, True))
             elif key in self.firing:
                 self.firing[key] = (self.firing[key][0], now_ns)
@@ -107,17 +112,15 @@ def _expanded(template: str, labels: dict[str, str]) -> str:
     return run_template(tree, {"Labels": labels}, BUILTINS)
 
 
-def _ns(text: str) -> int:
-    return int(text[:-1]) * _UNITS_S[text[-1]] * S if text else 0
-
-
-def load_rules(path: Path = RULES) -> list[Rule]:
-    """Alerting rules over PromQL of a rule file."""
-    groups = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+def pack_rules(names: Sequence[str] = PACKS) -> list[Rule]:
+    """The alerting rules over PromQL of packs that ship. Raises ValueError where one is broken."""
+    loaded = load_rules([pack_path(name) for name in names])
+    if loaded.problems:
+        raise ValueError(loaded.problems)
     return [
-        Rule(rule["alert"], rule["expr"], _ns(str(rule.get("for", ""))), _ns(str(rule.get("keep_firing_for", ""))),
-             {name: str(value) for name, value in rule.get("labels", {}).items()})
-        for group in groups for rule in group["rules"] if "alert" in rule
+        Rule(rule.name, rule.expr, rule.for_ms * _MS, rule.keep_firing_for_ms * _MS, dict(rule.labels))
+        for group in loaded.groups for rule in group.rules
+        if isinstance(rule, AlertingRule) and rule.kind is RuleKind.PROMQL and rule.composite is None
     ]  # fmt: skip
 
 
@@ -188,7 +191,13 @@ class AlertReplay(Replay):
                         self._series.append(metric.name, labels, at_ms, point.as_double)
                     else:
                         gauges.setdefault(metric.name, {})[labels] = point.as_double
+        # The fleet's watch copies these under its own name of agents.
+        copied = {
+            name: {(("agent_name", dict(own)["gen_ai.agent.name"]),): value for own, value in values.items()}
+            for name, values in gauges.items() if name.startswith("agi_memory_")
+        }  # fmt: skip
         for name, values in gauges.items():
+            values |= copied.get(name, {})
             self._series.replace(name, values, at_ms)
 
     def _count_span(self, step: Step) -> None:

@@ -14,11 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from bench.detection import S, wilson
-from bench.fleet_alerts import RULES, AlertReplay, Alerts, load_rules
+from bench.fleet_alerts import AlertReplay, Alerts, pack_rules
 from swarmscope.alerting.incidents.incidents import Incidents
 from swarmscope.alerting.incidents.settings import IncidentSettings
 from swarmscope.analysis.rootcause.facts import nodes_of
@@ -211,7 +210,7 @@ def main() -> None:
     verdict, settings, begin_s = Verdict(), IncidentSettings(), time.process_time()
     for seed in range(first, last + 1):
         story = simulate(seed, STORY_S)
-        found = AlertReplay(load_rules(Path(RULES))).alerts(story)
+        found = AlertReplay(pack_rules()).alerts(story)
         judge_story(found, story.truth, story.events[-1].at_ns, verdict, settings)
         print(f"seed {seed}: {verdict.right.total()} of {verdict.faults.total()} right", flush=True)
     for line in verdict.words:

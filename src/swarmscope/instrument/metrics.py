@@ -212,7 +212,7 @@ INCIDENT_EVENTS = _counter(
 )
 INCIDENT_FAILURES = _counter(
     "swarmscope_incident_failures_total",
-    "Failures of grouping alerts by stage: take, tick, topology. Alerts are told all the same.",
+    "Failures of grouping alerts by stage: take, rank, tick, topology. Alerts are told all the same.",
     ("stage",),
 )
 INCIDENT_WRITE_FAILURES = _counter(

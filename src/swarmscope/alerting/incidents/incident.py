@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -12,6 +12,8 @@ from swarmscope.analysis.rootcause.impact import Impact
 from swarmscope.analysis.rootcause.ranking import Evidence, RootCause
 from swarmscope.analysis.rootcause.topology import Node, NodeKind
 from swarmscope.model.labels import DEFAULT_TENANT
+
+_MAX_EVIDENCE_ALERTS = 20
 
 
 class IncidentState(StrEnum):
@@ -33,6 +35,7 @@ class IncidentAlert:
     ends_ns: int
     over_ns: int = 0
     generator_url: str = ""
+    place: str = ""  # the incident that it came to first, under which delivery tells it whatever becomes of that
     linked_to: str = ""  # the alert that it is here for, "" of the first
     similarity: float = 0.0  # to that one
 
@@ -96,7 +99,7 @@ class Incident:
 
 
 def to_record(incident: Incident) -> bytes:
-    """As it is stored."""
+    """As it is stored, without its alerts, which have records of their own: of them there may be many."""
     fields = {
         name: getattr(incident, name)
         for name in Incident.__slots__
@@ -104,7 +107,6 @@ def to_record(incident: Incident) -> bytes:
     }
     told = {
         **fields,
-        "alerts": [asdict(alert) | {"labels": dict(alert.labels)} for alert in incident.alerts.values()],
         "events": [asdict(event) for event in incident.events],
         "causes": [cause_json(cause) for cause in incident.causes],
         "impact": [impact_json(each) for each in incident.impact],
@@ -112,17 +114,22 @@ def to_record(incident: Incident) -> bytes:
     return json.dumps(told, ensure_ascii=False).encode()
 
 
-def from_record(record: bytes) -> Incident:
-    """An incident that was stored. Raises ValueError, KeyError or TypeError for what `to_record` did not write."""
+def to_alert_record(alert: IncidentAlert) -> bytes:
+    """As it is stored."""
+    told = asdict(alert) | {"labels": dict(alert.labels), "annotations": dict(alert.annotations)}
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def from_record(record: bytes, alerts: Iterable[bytes]) -> Incident:
+    """An incident that was stored. Raises ValueError, KeyError or TypeError for what was not written here."""
     told = json.loads(record)
-    alerts = [IncidentAlert(**each) for each in told.pop("alerts")]
+    found = [IncidentAlert(**json.loads(each)) for each in alerts]
     events = [Event(**each) for each in told.pop("events")]
     causes = tuple(_cause(each) for each in told.pop("causes"))
     impact = tuple(Impact(_node(each), each["hops"], each["likelihood"]) for each in told.pop("impact"))
     state = IncidentState(told.pop("state"))
-    return Incident(
-        **told, state=state, alerts={each.id: each for each in alerts}, events=events, causes=causes, impact=impact
-    )
+    by_start = {each.id: each for each in sorted(found, key=lambda each: (each.starts_ns, each.id))}
+    return Incident(**told, state=state, alerts=by_start, events=events, causes=causes, impact=impact)
 
 
 def cause_json(cause: RootCause) -> dict[str, object]:
@@ -133,7 +140,8 @@ def cause_json(cause: RootCause) -> dict[str, object]:
         "score": round(cause.score, 4),
         "confidence": round(cause.confidence, 4),
         "evidence": [
-            {"kind": each.kind, "text": each.text, "alerts": list(each.alerts)} for each in cause.evidence
+            {"kind": each.kind, "text": each.text, "alerts": list(each.alerts[:_MAX_EVIDENCE_ALERTS])}
+            for each in cause.evidence
         ],
     }  # fmt: skip
 

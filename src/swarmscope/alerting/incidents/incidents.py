@@ -59,8 +59,9 @@ class Incidents:
         self._topologies: dict[str, Topology] = {}
         self._groupings: dict[str, OnlineGrouping] = {}
         self._incidents: dict[str, Incident] = {each.id: each for each in self._store.load()}
-        # Alert (tenant, id) → the incident it was put into first; delivery's groups stay as they were.
-        self._places: dict[tuple[str, str], str] = {}
+        # Alert (tenant, id) → its incident, or one that was joined to that.
+        self._homes: dict[tuple[str, str], str] = {}
+        self._unranked: set[str] = set()
         self._fading: dict[str, Incident] = {}  # resolved ones whose alerts still link
         self._looked_at: dict[str, tuple[int, int, int]] = {}  # for parts, by incident: nothing has changed since
         for incident in self._incidents.values():
@@ -79,24 +80,27 @@ class Incidents:
 
     def incident_of(self, alert: Alert) -> str:
         """As `IncidentGrouper.incident_of`."""
+        key = (alert.tenant, alert.fingerprint)
         with self._lock:
-            place = self._places.get((alert.tenant, alert.fingerprint))
-            if place is None:
+            if key not in self._homes:
                 self.take_alerts([alert])
-                place = self._places.get((alert.tenant, alert.fingerprint))
-            # Of an alert that is over and was never seen, or where grouping failed: one of its own.
-            return place or alert.fingerprint
+            home = self._homes.get(key)
+            if home is None:
+                return alert.fingerprint  # it was over when it came, or grouping failed: one of its own
+            found = self._survivor(home)
+            kept = None if found is None else found.alerts.get(alert.fingerprint)
+            return home if kept is None else kept.place
 
     def place_of(self, tenant: str, alert: str) -> str:
         """The incident of an alert by its fingerprint, "" where it has none."""
         with self._lock:
-            found = self._survivor(self._places.get((tenant, alert), ""))
+            found = self._survivor(self._homes.get((tenant, alert), ""))
             return "" if found is None else found.id
 
     def describe_incident(self, incident: str) -> Mapping[str, object] | None:
         """As `IncidentGrouper.describe_incident`; of one that was joined to another it tells that."""
         with self._lock:
-            found = self._survivor(incident)
+            found = self._ranked(self._survivor(incident))
             return None if found is None else notification_json(found, self._external_url)
 
     def _take(self, alerts: Sequence[Alert]) -> None:
@@ -114,9 +118,8 @@ class Incidents:
                 continue
             incident = self._place(alert, now_ns, gone)
             fresh[incident.id] = changed[incident.id] = incident
-        for incident in fresh.values():
-            if not incident.merged_into:
-                self._rank(incident)
+        # Ranked when somebody looks, or with the next tick: in a storm alerts come one by one.
+        self._unranked |= {id_ for id_, incident in fresh.items() if not incident.merged_into}
         changed |= {id_: self._incidents[id_] for id_ in gone}
         if changed:
             self._write(changed.values(), now_ns)
@@ -124,7 +127,7 @@ class Incidents:
     def _known(self, alert: Alert, now_ns: int) -> Incident | None:
         """The incident that an alert is in already; not one that is over, where the alert is not that of then."""
         key = (alert.tenant, alert.fingerprint)
-        place = self._places.get(key)
+        place = self._homes.get(key)
         found = None if place is None else self._survivor(place)
         if found is None or found.state is not IncidentState.RESOLVED or alert.is_resolved(now_ns):
             return found
@@ -132,7 +135,7 @@ class Incidents:
         is_back = kept is None or kept.over_ns > 0
         if is_back and (found.resolved_by or now_ns - found.resolved_ns > self._settings.reopen_ns):
             self._grouping(alert.tenant).forget(alert.fingerprint)
-            del self._places[key]
+            del self._homes[key]
             return None
         return found
 
@@ -176,7 +179,8 @@ class Incidents:
             self._note(incident, "opened", f"by {alert.name or 'an alert'}", now_ns)
         elif incident.state is IncidentState.RESOLVED:
             self._reopen(incident, f"{alert.name} is like its alerts", now_ns)
-        self._places[alert.tenant, alert.fingerprint] = incident.id
+        kept.place = incident.id
+        self._homes[alert.tenant, alert.fingerprint] = incident.id
         incident.quiet_since_ns = 0
         if len(incident.alerts) < self._settings.max_alerts:
             incident.alerts[kept.id] = kept
@@ -196,7 +200,19 @@ class Incidents:
         self._note(younger, "merged", f"into {into.id}", now_ns, by)
         self._note(into, "merged", f"with {younger.id}", now_ns, by)
 
+    def _ranked(self, incident: Incident | None) -> Incident | None:
+        """The incident with causes that are those of all of its alerts; never raises."""
+        if incident is not None and incident.id in self._unranked:
+            try:
+                self._rank(incident)
+                self._store.write([incident], (), self._incidents)
+            except Exception:
+                INCIDENT_FAILURES.labels(stage="rank").inc()
+                _log.exception("the causes of incident %s are not ranked", incident.id)
+        return incident
+
     def _rank(self, incident: Incident) -> None:
+        self._unranked.discard(incident.id)
         facts = [alert.fact for alert in incident.alerts.values()]
         topology = self._topologies.get(incident.tenant, NOTHING)
         incident.causes = tuple(rank_causes(facts, topology, self._settings.rank))
@@ -228,6 +244,9 @@ class Incidents:
 
     def _pass_time(self, now_ns: int) -> None:
         settings, changed = self._settings, dict[str, Incident]()
+        for id_ in list(self._unranked):
+            self._ranked(self._incidents.get(id_))
+            self._unranked.discard(id_)
         for incident in list(self._incidents.values()):
             if incident.state is IncidentState.RESOLVED:
                 continue
@@ -275,7 +294,7 @@ class Incidents:
         self._incidents[new.id] = new
         grouping = self._grouping(incident.tenant)
         grouping.move([id_ for id_ in ids if grouping.group_of(id_) is not None], new.id)
-        self._places |= {(incident.tenant, id_): new.id for id_ in ids}
+        self._homes |= {(incident.tenant, id_): new.id for id_ in ids}
         self._note(incident, "split", f"{len(ids)} alerts are {new.id} now", now_ns, by)
         self._note(new, "split", f"from {incident.id}", now_ns, by)
         self._rank(incident)
@@ -303,7 +322,7 @@ class Incidents:
                 del self._fading[incident.id]
                 self._looked_at.pop(incident.id, None)
                 self._let_go(incident)
-                self._lose_places(incident, over_only=True)
+                self._lose_homes(incident, over_only=True)
         oldest_ns = now_ns - settings.keep_ns
         excess = len(self._incidents) - settings.max_kept
         over = [each for each in self._incidents.values() if each.state is IncidentState.RESOLVED]
@@ -312,21 +331,21 @@ class Incidents:
         gone = [each for number, each in enumerate(over) if number < excess or each.resolved_ns < oldest_ns]
         for incident in gone:
             del self._incidents[incident.id]
-            self._lose_places(incident)
+            self._lose_homes(incident)
         return [each.id for each in gone]
 
-    def _lose_places(self, incident: Incident, *, over_only: bool = False) -> None:
+    def _lose_homes(self, incident: Incident, *, over_only: bool = False) -> None:
         """Its alerts are not known any more."""
         for id_, alert in incident.alerts.items():
             key = (incident.tenant, id_)
-            if (alert.over_ns or not over_only) and self._places.get(key) == incident.id:
-                del self._places[key]
+            if (alert.over_ns or not over_only) and self._homes.get(key) == incident.id:
+                del self._homes[key]
         if incident.dropped_alerts:
             dropped = [
-                key for key, place in self._places.items() if place == incident.id and key[1] not in incident.alerts
+                key for key, place in self._homes.items() if place == incident.id and key[1] not in incident.alerts
             ]
             for key in dropped:
-                del self._places[key]
+                del self._homes[key]
 
     # What people do
 
@@ -334,12 +353,14 @@ class Incidents:
         """All of a tenant that are kept and were not joined to others, the newest first. They are not to be changed."""
         with self._lock:
             found = [each for each in self._incidents.values() if each.tenant == tenant and not each.merged_into]
+            for each in found:
+                self._ranked(each)
         return sorted(found, key=lambda each: (-each.opened_ns, each.id))
 
     def incident(self, tenant: str, id_: str) -> Incident | None:
         """One of them; under the id of one that was joined to another, that one."""
         with self._lock:
-            found = self._survivor(id_)
+            found = self._ranked(self._survivor(id_))
         return found if found is not None and found.tenant == tenant else None
 
     def acknowledge(self, tenant: str, id_: str, by: str, text: str = "") -> Incident:
@@ -434,11 +455,11 @@ class Incidents:
         grouping = self._grouping(incident.tenant)
         for id_, alert in incident.alerts.items():
             if is_living or not alert.over_ns or incident.resolved_ns > recent_ns:
-                self._places.setdefault((incident.tenant, id_), incident.id)
+                self._homes.setdefault((incident.tenant, id_), incident.id)
             if (is_living or (incident.resolved_ns > recent_ns and not incident.resolved_by)) and (
                 not incident.merged_into
             ):
-                self._places[incident.tenant, id_] = incident.id
+                self._homes[incident.tenant, id_] = incident.id
                 self._fading |= {} if is_living else {incident.id: incident}
                 grouping.restore(alert.fact, incident.id)
 

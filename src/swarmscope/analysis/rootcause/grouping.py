@@ -107,7 +107,7 @@ class OnlineGrouping:
         if not links:
             self._keep(fact, new_group or fact.id)
             return Placement(new_group or fact.id, NONE, "", ())
-        best_id, best = max(links.items(), key=lambda link: (link[1].total, link[0]))
+        best_id, best = max(links.items(), key=lambda link: (self._pull(*link), link[0]))
         group = self._entries[best_id].group
         merged = self._mergeable(fact, links, group) if best.total >= self._settings.merge_threshold else set()
         if merged:
@@ -199,6 +199,10 @@ class OnlineGrouping:
         if entry.fact.is_cause:
             return linked.labels >= self._settings.min_cause_labels
         return not self._has_cause(entry.group)
+
+    def _pull(self, id_: str, linked: Similarity) -> float:
+        """How much an alert is drawn to one of those that it is linked to."""
+        return linked.total + (self._settings.cause_pull if self._entries[id_].fact.is_cause else 0.0)
 
     def _mergeable(self, fact: AlertFact, links: Mapping[str, Similarity], group: str) -> set[str]:
         """Groups that an alert which goes to `group` joins to it."""

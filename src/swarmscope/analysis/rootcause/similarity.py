@@ -26,7 +26,7 @@ class LinkSettings:
 
     threshold: float = 0.5
     # From here on two incidents are one; it is harder than joining, so that single alerts do not chain incidents up.
-    merge_threshold: float = 0.65
+    merge_threshold: float = 0.8
     time_weight: float = 0.35
     label_weight: float = 0.25
     graph_weight: float = 0.4
@@ -36,6 +36,8 @@ class LinkSettings:
     hop_decay: float = 0.9
     # Two alerts that both say to be a cause are the same trouble only if so much of their labels is equal.
     min_cause_labels: float = 0.5
+    # What else is linked to a cause goes to it, even where a symptom of another trouble is that much more similar.
+    cause_pull: float = 0.2
     max_candidates: int = 256  # the newest alerts of each label pair and node that a new one is compared with
 
 
