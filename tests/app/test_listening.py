@@ -41,6 +41,6 @@ def test_a_compatibility_port_that_is_taken_is_skipped(listen, caplog):
 def test_ports_are_those_of_the_originals():
     settings = Settings()
     ports = [getattr(settings, kind.setting) for kind in CompatPort]
-    assert ports == [9090, 3100, 3200, 16686, 14268, 9411]
+    assert ports == [9090, 9093, 3100, 3200, 16686, 14268, 9411]
     assert (settings.jaeger_compact_port, settings.jaeger_binary_port) == (6831, 6832)
     assert (settings.jaeger_port, settings.zipkin_port) == (16686, 9411)

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         default=False, description="Also listen on the default ports of the programs we stand in for."
     )
     prometheus_port: Port = Field(default=9090, description="Prometheus' port, opened by `compat_ports`.")
+    alertmanager_port: Port = Field(default=9093, description="Alertmanager's port, opened by `compat_ports`.")
     loki_port: Port = Field(default=3100, description="Loki's port, opened by `compat_ports`.")
     tempo_port: Port = Field(default=3200, description="Tempo's port, opened by `compat_ports`.")
     jaeger_port: Port = Field(default=16686, description="The port of Jaeger's API, opened by `compat_ports`.")

@@ -29,6 +29,7 @@ class CompatPort(Enum):
     """The default port of a program that we stand in for: what for, its setting, and the path to start at."""
 
     PROMETHEUS = ("Prometheus", "prometheus_port", "/")
+    ALERTMANAGER = ("Alertmanager", "alertmanager_port", "/api/v2/status")
     LOKI = ("Loki", "loki_port", "/loki")
     TEMPO = ("Tempo", "tempo_port", "/")
     JAEGER = ("Jaeger", "jaeger_port", "/api/services")

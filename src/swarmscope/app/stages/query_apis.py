@@ -23,6 +23,7 @@ from swarmscope.api.traces.parts import TraceApiParts
 from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.agents import Fleet
+from swarmscope.app.stages.alert_apis import AlertApis
 from swarmscope.app.stages.intake import Intake
 from swarmscope.app.stages.listening import CompatPort
 from swarmscope.app.stages.reading import (
@@ -49,6 +50,7 @@ class QueryApis:
     jaeger: TraceApiParts
     zipkin: TraceApiParts
     fleet: FleetApiParts
+    alerts: AlertApis | None = None
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -59,6 +61,7 @@ class QueryApis:
             *jaeger_routes(self.jaeger),
             *zipkin_routes(self.zipkin),
             *fleet_routes(self.fleet),
+            *([] if self.alerts is None else self.alerts.routes),
         ]
 
     def at_root(self, kind: CompatPort) -> list[BaseRoute]:
@@ -67,6 +70,8 @@ class QueryApis:
             case CompatPort.LOKI:
                 # Everything else of Loki's is under `/loki` there too.
                 return [*state_routes(LokiPath(_without_prefix(self.loki)))]
+            case CompatPort.ALERTMANAGER if self.alerts is not None:
+                return self.alerts.at_root
             case CompatPort.TEMPO:
                 return tempo_routes(_without_prefix(self.tempo))
             case CompatPort.JAEGER:
