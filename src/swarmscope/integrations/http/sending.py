@@ -53,10 +53,11 @@ class HttpSender:
         self._tokens = TokenSource(settings.oauth2) if settings.oauth2 else None
         self._contexts: dict[int, tuple[float, ssl.SSLContext]] = {}
 
-    async def send(self, request: OutgoingRequest) -> Answer:
-        """The answer, whatever its status. Raises NotifyFailedError where there is none."""
-        headers, secrets = await self._own_headers(request)
-        return await self._bounded(request, headers, self._settings, (*request.secrets, *secrets))
+    def without_authorization(self) -> HttpSender:
+        """A sender for addresses that must not learn who we are."""
+        plain: dict[str, object] = {"basic_auth": None, "authorization": None, "oauth2": None, "http_headers": {}}
+        plain |= {"bearer_token": None, "bearer_token_file": None, "bearer_token_env": None}
+        return HttpSender(self._settings.model_copy(update=plain), self._around)
 
     async def deliver(self, request: OutgoingRequest) -> Answer:
         """The answer, which is a 2xx. Raises NotifyFailedError."""

@@ -61,12 +61,13 @@ def _alert(alert: Alert, now_ns: int) -> dict[str, object]:
         "status": "resolved" if alert.is_resolved(now_ns) else "firing",
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
-        "startsAt": _time_text(alert.starts_ns),
-        "endsAt": _time_text(shown_end_ns(alert, now_ns)),
+        "startsAt": rfc3339(alert.starts_ns),
+        "endsAt": rfc3339(shown_end_ns(alert, now_ns)),
         "generatorURL": alert.generator_url,
         "fingerprint": alert.fingerprint,
     }
 
 
-def _time_text(time_ns: int) -> str:
+def rfc3339(time_ns: int) -> str:
+    """A time as JSON has it."""
     return format_moment(Moment(time_ns), _RFC3339)
