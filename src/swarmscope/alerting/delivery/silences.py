@@ -18,6 +18,7 @@ from swarmscope.model.errors import QueryFailedError, SwarmscopeError
 from swarmscope.model.matchers import Matcher, MatchOperator
 
 KIND = "silence"
+_NS_PER_S = 1_000_000_000
 _KEPT_NS = 120 * 3600 * 1_000_000_000  # after its end
 
 
@@ -71,7 +72,9 @@ def check(silence: Silence) -> None:
             matches_nothing = value_test(matcher)("")
         except SwarmscopeError as error:
             raise SilenceRefusedError(f"invalid silence: invalid label matcher {at}: {error}") from error
-        all_empty = all_empty and matches_nothing
+        # As in Alertmanager `!=` and `!~` count as conditions, though labels that are not there fulfil them.
+        is_positive = matcher.operator in (MatchOperator.EQUAL, MatchOperator.REGEX)
+        all_empty = all_empty and matches_nothing and is_positive
     if all_empty:
         raise SilenceRefusedError("invalid silence: at least one matcher must not match the empty string")
 
@@ -167,7 +170,8 @@ def _may_change(old: Silence, new: Silence, now_ns: int) -> bool:
         return False
     match old.state(now_ns):
         case SilenceState.ACTIVE:
-            return old.starts_ns == new.starts_ns and new.ends_ns >= now_ns
+            # The API gives milliseconds, so what comes back from there is the same to the second, as in Alertmanager.
+            return old.starts_ns // _NS_PER_S == new.starts_ns // _NS_PER_S and new.ends_ns >= now_ns
         case SilenceState.PENDING:
             return new.starts_ns >= now_ns
         case SilenceState.EXPIRED:
