@@ -101,6 +101,7 @@ class RuleEvaluation:
             lambda expr: [{"Labels": labels, "Value": value} for labels, value in ask(expr)],
             self._settings.external_url,
             self._settings.external_labels,
+            at_ms,
         )
         for labels, value in rows:
             result = _to_result(rule, labels, value, context, notes)

@@ -109,7 +109,7 @@ class GroupModel(StrictModel):
     name: str = Field(min_length=1)
     interval: Milliseconds | None = None
     query_offset: Milliseconds | None = None
-    limit: int = Field(default=0, ge=0)
+    limit: Annotated[int, AfterValidator(lambda limit: max(limit, 0))] = 0
     labels: Labels = Field(default_factory=dict)
     kind: RuleKind = RuleKind.PROMQL
     rules: list[RuleModel] = Field(default_factory=list)

@@ -42,6 +42,7 @@ class TemplateContext:
     query: Query
     external_url: str = ""
     external_labels: Mapping[str, str] | None = None
+    now_ms: int = 0  # Unix milliseconds of the evaluation
 
 
 def _first(samples: object) -> object:
@@ -76,7 +77,7 @@ _FUNCTIONS: dict[str, TemplateFunction] = {
     "humanizePercentage": TemplateFunction(numbers.humanize_percentage, (Kind.ANY,)),
     "humanizeTimestamp": TemplateFunction(numbers.humanize_timestamp, (Kind.ANY,)),
     "toTime": TemplateFunction(numbers.to_time, (Kind.ANY,)),
-    "toDuration": TemplateFunction(lambda given: numbers.humanize_duration(given), (Kind.ANY,)),
+    "toDuration": TemplateFunction(numbers.to_duration, (Kind.ANY,)),
     "title": TemplateFunction(texts.title, (Kind.TEXT,)),
     "toUpper": TemplateFunction(str.upper, (Kind.TEXT,)),
     "toLower": TemplateFunction(str.lower, (Kind.TEXT,)),
@@ -90,7 +91,7 @@ _FUNCTIONS: dict[str, TemplateFunction] = {
     "urlQueryEscape": TemplateFunction(quote_plus, (Kind.TEXT,)),
 }
 # Those that need more than their arguments.
-_BOUND = ("query", "tmpl", "externalURL", "pathPrefix")
+_BOUND = ("query", "tmpl", "externalURL", "pathPrefix", "now")
 _KNOWN = frozenset({*BUILTINS, *_FUNCTIONS, *_BOUND})
 
 
@@ -143,6 +144,7 @@ def _functions(template: Template, context: TemplateContext) -> Functions:
         "query": TemplateFunction(query, (Kind.TEXT,)),
         "tmpl": TemplateFunction(run_named, (Kind.TEXT, Kind.ANY)),
         "externalURL": TemplateFunction(lambda: context.external_url),
+        "now": TemplateFunction(lambda: context.now_ms / 1000),
         "pathPrefix": TemplateFunction(lambda: texts.path_prefix(context.external_url)),
     }
     return functions

@@ -9,10 +9,12 @@ import math
 
 from swarmscope.lang.promql.go_numbers import text_number
 from swarmscope.lang.templates.errors import TemplateFailedError
+from swarmscope.lang.templates.go_durations import Duration
 from swarmscope.lang.templates.moments import Moment
 
 _LARGE, _SMALL = ("k", "M", "G", "T", "P", "E", "Z", "Y"), ("m", "u", "n", "p", "f", "a", "z", "y")
 _NS_PER_MS = 1_000_000
+_LONGEST_S = (1 << 63) / 1e9
 
 
 def to_float(value: object) -> float:
@@ -98,6 +100,14 @@ def to_time(given: object) -> Moment:
         raise TemplateFailedError(f"{text_number(value)} is no time")
     # To the millisecond, as Prometheus has all times.
     return Moment(math.floor(value * 1000) * _NS_PER_MS)
+
+
+def to_duration(given: object) -> Duration:
+    """Seconds as a length of time. Raises TemplateFailedError where that is none."""
+    value = to_float(given)
+    if not math.isfinite(value) or abs(value) > _LONGEST_S:
+        raise TemplateFailedError(f"{text_number(value)} is no duration")
+    return Duration(math.floor(value * 1000) * _NS_PER_MS)
 
 
 def humanize_timestamp(given: object) -> str:

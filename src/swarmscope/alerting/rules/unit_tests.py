@@ -5,6 +5,7 @@ Source: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ def _check_alerts(test: UnitTest, expected: AlertTest, rules: SimulatedRules) ->
 
 def _check_expressions(file: UnitTestFile, test: UnitTest, rules: SimulatedRules) -> Iterator[str]:
     for each in test.promql_expr_test:
-        told = f"    expr: {each.expr!r}, time: {format_duration_ms(each.eval_time)},"
+        told = f"    expr: {json.dumps(each.expr, ensure_ascii=False)}, time: {format_duration_ms(each.eval_time)},"
         try:
             got = ask(rules.engine, each.expr, each.eval_time)
             wanted = expected_rows(each.exp_samples)
