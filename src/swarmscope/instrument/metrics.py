@@ -274,3 +274,14 @@ RULE_GROUP_MISSED = _counter(
 RULE_EVENTS = _counter(
     "swarmscope_rule_events_total", "Evaluations of rules that a commit has asked for, beside their intervals."
 )
+
+# Named as Alertmanager has them.
+NOTIFICATIONS = _counter("alertmanager_notifications_total", "Attempts to tell a receiver.", ("integration",))
+NOTIFICATIONS_FAILED = _counter(
+    "alertmanager_notifications_failed_total",
+    "Notifications that were given up, by why; their group tries again.",
+    ("integration", "reason"),
+)
+NOTIFICATION_LATENCY_S = _histogram(
+    "alertmanager_notification_latency_seconds", "How long an attempt took.", ("integration",), _LATENCY_BUCKETS_S
+)

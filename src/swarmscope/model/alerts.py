@@ -86,7 +86,7 @@ class NotificationReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one integration of a receiver is to say of one group. Alerts: firing first, each part by start."""
+    """What one integration of a receiver is to say of one group; the alerts are in the order of their labels."""
 
     id: str  # the same for every attempt, also after a restart
     receiver: str

@@ -17,6 +17,7 @@ from swarmscope.alerting.delivery.config_model import (
     RouteModel,
     TimeIntervalModel,
 )
+from swarmscope.alerting.delivery.global_settings import KNOWN, filled
 from swarmscope.alerting.delivery.routing import ALL_LABELS, Route, RouteOptions, route_key
 from swarmscope.alerting.delivery.time_intervals import (
     TimeInterval,
@@ -69,6 +70,9 @@ class _Check:
 
     def config(self, text: str) -> DeliveryConfig:
         model = self._model
+        for key in model.global_ or {}:
+            if key not in KNOWN:
+                self._wrong(("global", key), f"global: field {key} is not known")
         integrations = list(self._integrations())
         intervals = self._intervals()
         route = self._root(intervals)
@@ -120,11 +124,9 @@ class _Check:
         if told not in _TRUE | _FALSE:
             self._wrong((*path, "send_resolved"), f"receiver {name!r}: send_resolved is true or false")
         place = self._placed.problem(path, "")
-        # What is global applies where the integration does not say its own.
-        merged = {key: value for key, value in (self._model.global_ or {}).items() if key not in ("resolve_timeout",)}
         own = {key: value for key, value in settings.items() if key != "send_resolved"}
         return IntegrationConfig(
-            name, kind, index, {"global": merged, **own}, told in _TRUE,
+            name, kind, index, filled(kind, own, self._model.global_ or {}), told in _TRUE,
             f"{place.file}:{place.line}: receiver {name!r}", self._folder,
         )  # fmt: skip
 
