@@ -27,6 +27,7 @@ DEFAULT_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024  # no receiver has more to say that we need
 MAX_REDIRECTS = 10  # as Go's client
 _TLS_LIFE_S = 60.0  # how long certificates are kept that were read from files
+_SECRET_LENGTH = 8  # a shorter piece of an address is a word and no secret
 _REDIRECTS = (301, 302, 303, 307, 308)
 _HARMLESS_HEADERS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
 _USER_AGENT = f"Swarmscope/{__version__}"
@@ -145,6 +146,8 @@ class HttpSender:
         self, request: OutgoingRequest, headers: dict[str, str], settings: HttpSettings | ProxySettings
     ) -> Answer:
         url, method, body = httpx.URL(request.url), request.method, request.body
+        if not url.host:
+            raise ValueError("no host")
         follows = getattr(settings, "follow_redirects", True)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._once(httpx.Request(method, url, headers=headers, content=body or None), settings)
@@ -217,5 +220,7 @@ def _url_secrets(url: str) -> tuple[str, ...]:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         return (url,)
-    parts = (url, parsed.password, parsed.username, parsed.path, parsed.query.decode("ascii", "replace"))
-    return tuple(part for part in parts if part and part != "/")
+    # Webhooks of chats have their secrets in the path, others in the query.
+    pieces = [*parsed.path.split("/"), *(value for _, value in parsed.params.multi_items())]
+    long = [piece for piece in pieces if len(piece) >= _SECRET_LENGTH]
+    return tuple(filter(None, (url, parsed.password, parsed.username, *long)))
