@@ -42,7 +42,7 @@ CONTEXT = TemplateContext(
         ("{{ graphLink \"up == 1\" }} {{ tableLink \"up\" }}",
          "/graph?g0.expr=up+%3D%3D+1&g0.tab=0 /graph?g0.expr=up&g0.tab=1"),
         ("{{ parseDuration \"1h30m\" }}", "5400"),
-        ("{{ define \"a\" }}<{{ .arg0 }}>{{ end }}{{ template \"a\" (args 5) }}{{ tmpl \"a\" (args 6) }}", "<5><6>"),
+        ("{{ define \"a\" }}<{{ .arg0 }}>{{ end }}{{ template \"a\" (args 5) }}", "<5>"),
     ],
 )  # fmt: skip
 def test_templates(template: str, text: str):

@@ -91,7 +91,7 @@ _FUNCTIONS: dict[str, TemplateFunction] = {
     "urlQueryEscape": TemplateFunction(quote_plus, (Kind.TEXT,)),
 }
 # Those that need more than their arguments.
-_BOUND = ("query", "tmpl", "externalURL", "pathPrefix", "now")
+_BOUND = ("query", "externalURL", "pathPrefix", "now")
 _KNOWN = frozenset({*BUILTINS, *_FUNCTIONS, *_BOUND})
 
 
@@ -117,7 +117,7 @@ def expand(text: str, labels: Mapping[str, str], value: float, context: Template
         "ExternalURL": context.external_url,
         "Value": value,
     }
-    return run_template(template, data, _functions(template, context))
+    return run_template(template, data, _functions(context))
 
 
 def expand_or_tell(text: str, labels: Mapping[str, str], value: float, context: TemplateContext) -> tuple[str, str]:
@@ -128,23 +128,14 @@ def expand_or_tell(text: str, labels: Mapping[str, str], value: float, context: 
         return f"<error expanding template: {error}>", str(error)
 
 
-def _functions(template: Template, context: TemplateContext) -> Functions:
-    definitions = dict(template.definitions)
-
+def _functions(context: TemplateContext) -> Functions:
     def query(expr: str) -> list[Sample]:
         return [{"Labels": GoMap(each["Labels"]), "Value": each["Value"]} for each in context.query(expr)]
 
-    def run_named(name: str, data: object) -> str:
-        if name not in definitions:
-            raise TemplateFailedError(f'template "{name}" not defined')
-        return run_template(Template(definitions[name], template.definitions), data, functions)
-
-    functions = {
+    return {
         **_FUNCTIONS,
         "query": TemplateFunction(query, (Kind.TEXT,)),
-        "tmpl": TemplateFunction(run_named, (Kind.TEXT, Kind.ANY)),
         "externalURL": TemplateFunction(lambda: context.external_url),
         "now": TemplateFunction(lambda: context.now_ms / 1000),
         "pathPrefix": TemplateFunction(lambda: texts.path_prefix(context.external_url)),
     }
-    return functions
