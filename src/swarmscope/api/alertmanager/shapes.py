@@ -15,16 +15,15 @@ _SUPPRESSED = "suppressed"
 
 
 def to_alert_json(shown: StandingAlert, muted_by: Sequence[str] = ()) -> dict[str, Any]:
-    """`gettableAlert`; `muted_by` is of the group that it is shown in."""
+    """`gettableAlert`; `muted_by` is of the group that it is shown in: outside of groups there is none."""
     alert, standing = shown.alert, shown.standing
-    muted = [*standing.muted_by, *(name for name in muted_by if name not in standing.muted_by)]
     told = {
         "annotations": dict(alert.annotations),
         "endsAt": spell_moment(alert.ends_ns),
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in shown.receivers],
         "startsAt": spell_moment(alert.starts_ns),
-        "status": _status_json(standing, muted),
+        "status": _status_json(standing, muted_by),
         "updatedAt": spell_moment(alert.updated_ns),
         "labels": dict(alert.labels),
     }
