@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import yaml
 
 SHOWN = "<secret>"
-# Also addresses that are secrets themselves: who knows a webhook's may post to it.
 _SECRET = re.compile(
-    r"(.*_)?(password|secret|token|api_key|routing_key|service_key|user_key|credentials|hmac_key|signing_key)"
-    r"|slack_api_url|proxy_url|api_url|url|webhook_url|authorization",
+    r"(.*_)?(password|secret|token|api_key|routing_key|service_key|user_key|credentials|hmac_key|signing_key)",
     re.IGNORECASE,
 )
-_OPEN = frozenset({"pagerduty_url", "opsgenie_api_url", "token_url"})
+# Addresses that are secrets themselves: who knows a webhook's may post to it.
+_SECRET_URL = frozenset({"url", "api_url", "webhook_url", "slack_api_url", "proxy_url"})
+_SECRET_BELOW = frozenset({"http_headers", "proxy_connect_header"})
 
 
 def shown_config(text: str) -> str:
-    """The text without secrets; nothing at all where it is no YAML."""
+    """The text without secrets; nothing at all where it is no configuration."""
     try:
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError:
         return ""
-    places = sorted(set(_places(node, hides=False)), reverse=True) if node is not None else []
-    for begin, end in places:
-        text = text[:begin] + SHOWN + text[end:]
+    if not isinstance(node, yaml.MappingNode):
+        return ""
+    for begin, end, shown in sorted(set(_secrets(node, "", hides=False)), reverse=True):
+        text = text[:begin] + shown + text[end:]
     return text
 
 
-def _places(node: yaml.Node, *, hides: bool) -> Iterator[tuple[int, int]]:
-    """Where values of secret keys begin and end."""
+def _secrets(node: yaml.Node, name: str, *, hides: bool) -> Iterator[tuple[int, int, str]]:
+    """Where secret values begin and end, and what is shown in their place. `name` is the key that they stand under."""
     if isinstance(node, yaml.ScalarNode):
-        if hides and node.value:
-            yield node.start_mark.index, node.end_mark.index
+        is_secret = hides or _SECRET.fullmatch(name) is not None
+        if node.value and (is_secret or name in _SECRET_URL):
+            shown = SHOWN if is_secret else _shown_url(node.value)
+            yield node.start_mark.index, node.end_mark.index, shown
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _places(item, hides=hides)
+            yield from _secrets(item, name, hides=hides)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            name = str(key.value)
-            is_secret = name not in _OPEN and _SECRET.fullmatch(name) is not None
-            yield from _places(value, hides=hides or is_secret or name == "http_headers")
+            yield from _secrets(value, str(key.value), hides=hides or str(key.value) in _SECRET_BELOW)
+
+
+def _shown_url(url: str) -> str:
+    """Where it leads, without what gives the right to go there."""
+    parts = urlsplit(url)
+    try:
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        host = ""
+    return f"{parts.scheme}://{host}/{SHOWN}" if parts.scheme and host else SHOWN

@@ -1,25 +1,24 @@
-"""Delivery put together: configuration and notifiers."""
+"""Delivery's configuration with its notifiers, read at the start and again when it is asked to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from swarmscope.alerting.delivery import config_file
+from swarmscope.alerting import delivery as package
 from swarmscope.alerting.delivery.config import DeliveryConfig
 from swarmscope.alerting.delivery.config_file import load_config, parse_config
 from swarmscope.alerting.delivery.house import Delivery, Integration
 from swarmscope.integrations.notification_templates.template_set import load_templates
 from swarmscope.integrations.notifiers import make_notifiers
 
-_DEFAULT = Path(config_file.__file__).with_name("default_config.yml")
+_DEFAULT = Path(package.__file__).with_name("default_config.yml")
 
 
 def read_delivery(path: Path | None) -> tuple[DeliveryConfig, list[Integration]]:
     """A configuration, the program's own where none is named, and its integrations. Raises SwarmscopeError."""
     config = parse_config(_DEFAULT.read_text("utf-8"), _DEFAULT.name) if path is None else load_config(path)
-    templates = load_templates(config.templates, config.folder)
-    notifiers = make_notifiers(config.integrations, templates)
+    notifiers = make_notifiers(config.integrations, load_templates(config.templates, config.folder))
     return config, [
         Integration(each.receiver, each.index, notifier)
         for each, notifier in zip(config.integrations, notifiers, strict=True)
