@@ -46,6 +46,7 @@ bench: setup
 	$(bin)/python -m bench.normalising
 	$(bin)/python -m bench.fleet_reading
 	$(bin)/python -m bench.detection
+	$(bin)/python -m bench.root_causes
 
 lock:
 	@tools/lock

@@ -13,6 +13,7 @@ from swarmscope.app.agent_commands import add_agent_commands
 from swarmscope.app.alert_commands import add_alert_commands
 from swarmscope.app.demo_command import add_demo_command
 from swarmscope.app.log_commands import add_log_commands
+from swarmscope.app.rule_commands import add_rule_commands
 from swarmscope.app.trace_commands import add_trace_commands
 
 EXIT_FAILED = 1
@@ -53,6 +54,13 @@ def up(
     enable_admin_api: Annotated[
         bool | None, typer.Option("--enable-admin-api", help="Open the admin endpoints.", show_default=False)
     ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE_OR_FOLDER", help="Rule files; can be given again.", show_default=False),
+    ] = None,
+    alertmanager_config: Annotated[
+        Path | None, typer.Option(help="Whom to tell of alerts (Alertmanager's YAML).", show_default=False)
+    ] = None,
 ) -> None:
     """Start the program; Ctrl-C ends it."""
     flags: dict[str, Any] = {
@@ -67,6 +75,9 @@ def up(
     flags = {key: value for key, value in flags.items() if value is not None}
     if enable_admin_api:
         flags["api"] = {"enable_admin_api": True}
+    alerts = {"rules": rules, "alertmanager_config": alertmanager_config}
+    if any(alerts.values()):
+        flags["alerts"] = {key: value for key, value in alerts.items() if value}
     launch = _server_part("swarmscope.app.launch")
     raise typer.Exit(launch.launch(flags, config, agent_config))
 
@@ -148,6 +159,7 @@ add_log_commands(app, _server_part)
 add_trace_commands(app)
 add_agent_commands(app)
 add_alert_commands(app)
+add_rule_commands(app, _server_part)
 add_demo_command(app)
 
 
