@@ -255,7 +255,9 @@ class Incidents:
                     alert.over_ns = alert.ends_ns
                     changed[incident.id] = incident
             if not incident.lasting:
-                incident.quiet_since_ns = incident.quiet_since_ns or now_ns
+                if not incident.quiet_since_ns:
+                    incident.quiet_since_ns = now_ns
+                    changed[incident.id] = incident
                 if now_ns - incident.quiet_since_ns >= settings.quiet_ns:
                     self._end(incident, "all of its alerts are over", now_ns)
                     changed[incident.id] = incident
@@ -450,18 +452,22 @@ class Incidents:
 
     def _remember(self, incident: Incident) -> None:
         """Go on with one that was stored."""
-        recent_ns = self._clock.now_ns() - self._settings.reopen_ns
         is_living = incident.state is not IncidentState.RESOLVED
-        grouping = self._grouping(incident.tenant)
+        is_recent = incident.resolved_ns >= self._clock.now_ns() - self._settings.reopen_ns
+        links = is_living or (is_recent and not incident.resolved_by)
         for id_, alert in incident.alerts.items():
-            if is_living or not alert.over_ns or incident.resolved_ns > recent_ns:
-                self._homes.setdefault((incident.tenant, id_), incident.id)
-            if (is_living or (incident.resolved_ns > recent_ns and not incident.resolved_by)) and (
-                not incident.merged_into
-            ):
-                self._homes[incident.tenant, id_] = incident.id
-                self._fading |= {} if is_living else {incident.id: incident}
-                grouping.restore(alert.fact, incident.id)
+            key = (incident.tenant, id_)
+            # An alert may have been in several, one after the other: where it lasts, it is.
+            if not alert.over_ns:
+                self._homes[key] = incident.id
+            elif is_living or is_recent:
+                home = self._incidents.get(self._homes.get(key, ""))
+                if home is None or home.alerts[id_].over_ns:
+                    self._homes[key] = incident.id
+            if links:
+                self._grouping(incident.tenant).restore(alert.fact, incident.id)
+        if is_recent and not is_living:
+            self._fading[incident.id] = incident
 
     def _note(self, incident: Incident, kind: str, text: str, now_ns: int, by: str = "") -> None:
         INCIDENT_EVENTS.labels(event=kind).inc()
