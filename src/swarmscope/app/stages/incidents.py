@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from swarmscope.alerting.delivery.silences import Silence
 from swarmscope.alerting.incidents.incident import Incident
 from swarmscope.alerting.incidents.incidents import Advice, Incidents, TopologySource
 from swarmscope.alerting.incidents.settings import IncidentSettings
@@ -75,6 +76,16 @@ def runbook_advice(runbooks: Runbooks) -> Advice:
         return runbooks.advice([(alert.labels, alert.annotations) for alert in alerts])
 
     return advice
+
+
+def silencer(change_silence: Callable[[Silence], str]) -> Callable[[SilenceRequest], str]:
+    """What runbooks' silences go through: delivery's `change_silence`."""
+
+    def silence(request: SilenceRequest) -> str:
+        _, matchers, starts_ns, ends_ns, created_by, comment = request
+        return change_silence(Silence(matchers, starts_ns, ends_ns, created_by, comment))
+
+    return silence
 
 
 @dataclass(frozen=True, slots=True)
