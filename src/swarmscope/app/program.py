@@ -19,6 +19,7 @@ from swarmscope.app.bodies import BodyRoom, BoundedBodies
 from swarmscope.app.clock import SystemClock
 from swarmscope.app.ports import port_of, spell_address
 from swarmscope.app.settings import Settings
+from swarmscope.app.stages.alerting import alerting_sources, make_alerting, with_alerts
 from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.intake import Kept, make_intake
 from swarmscope.app.stages.listening import Listeners, Listening
@@ -94,6 +95,11 @@ class Program:
         targets = TargetPages(intake.scraper.targets, [job.name for job in self._jobs.jobs])
         parts = make_api_parts(settings, store, clock, readers, targets, administrators)
         apis = make_query_apis(settings, store, parts, intake.fleet)
+        url = f"http://{spell_address(settings.host, port_of(listeners.main))}"
+        alerting = make_alerting(settings, alerting_sources(store, intake, apis), url, clock)
+        stack.enter_context(alerting.working())
+        apis = with_alerts(settings, apis, alerting)
+        parts = apis.prometheus
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         bodies = BodyRoom()
 

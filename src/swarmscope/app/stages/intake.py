@@ -34,7 +34,7 @@ from swarmscope.app.workers import WorkerPool
 from swarmscope.ingest.derivation.deriving_spans import DerivingSpanSink
 from swarmscope.instrument import metrics
 from swarmscope.model.agents import Vocabulary
-from swarmscope.model.contracts import Clock
+from swarmscope.model.contracts import Clock, LogSink, Sink
 from swarmscope.receivers.otlp.export import OtlpMetrics
 from swarmscope.receivers.otlp.exporter import OtlpExporter
 from swarmscope.receivers.scrape import ScrapeSettings, ScrapeSupervisor
@@ -69,6 +69,8 @@ class Intake:
     jaeger: SpanRoutes
     serve_datagrams: Callable[[], AbstractAsyncContextManager[object]]
     scraper: ScrapeSupervisor
+    own_series: Sink  # where series that rules make go in
+    own_lines: LogSink  # and lines that tell of alerts
 
     @property
     def signals(self) -> tuple[OtlpExporter, ...]:
@@ -144,4 +146,6 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
         jaeger=make_jaeger(settings, jaeger_sink, workers, room),
         serve_datagrams=make_jaeger_agent(settings, jaeger_sink, workers, room),
         scraper=make_scraper(jobs, path, store.index, clock, workers, room),
+        own_series=path.entry("rules"),
+        own_lines=LogWritePath(settings, store.log_sink, log_counts, redactor, clock).entry("alerting"),
     )

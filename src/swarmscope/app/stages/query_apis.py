@@ -51,6 +51,7 @@ class QueryApis:
     zipkin: TraceApiParts
     fleet: FleetApiParts
     alerts: AlertApis | None = None
+    others: tuple[BaseRoute, ...] = ()
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -62,6 +63,7 @@ class QueryApis:
             *zipkin_routes(self.zipkin),
             *fleet_routes(self.fleet),
             *([] if self.alerts is None else self.alerts.routes),
+            *self.others,
         ]
 
     def at_root(self, kind: CompatPort) -> list[BaseRoute]:
