@@ -105,4 +105,5 @@ def test_a_broken_file_leaves_the_old_runbook(tmp_path: Path) -> None:
     second = load_runbooks(tmp_path, first)
     assert {name: each.title for name, each in second.runbooks.items()} == {"a": "First", "b": "B"}
     assert [problem.file for problem in second.problems] == [str(tmp_path / "a.md")]
-    assert "there is no such folder" in str(load_runbooks(tmp_path / "none").problems[0])
+    assert load_runbooks(tmp_path / "none").problems == ()
+    assert "this is no folder" in str(load_runbooks(tmp_path / "a.md").problems[0])

@@ -54,12 +54,15 @@ def parse_runbook(text: str, file: str) -> Runbook:
 
 
 def load_runbooks(folder: Path, old: LoadedRunbooks | None = None) -> LoadedRunbooks:
-    """All `*.md` of a folder. Of a file that is broken the `old` runbook stays, and the problem is told."""
+    """All `*.md` of a folder, none where there is no such folder (yet).
+
+    Of a file that is broken the `old` runbook stays, and the problem is told.
+    """
     found: dict[str, Runbook] = {}
     problems: list[FileProblem] = []
     before = {each.file: each for each in old.runbooks.values()} if old is not None else {}
-    if not folder.is_dir():
-        return LoadedRunbooks({}, (FileProblem(str(folder), 0, 0, "there is no such folder"),))
+    if folder.exists() and not folder.is_dir():
+        return LoadedRunbooks({}, (FileProblem(str(folder), 0, 0, "this is no folder"),))
     for path in sorted(folder.glob("*.md")):
         runbook: Runbook | None
         try:
