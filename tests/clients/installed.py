@@ -80,6 +80,13 @@ def crewai_python_clients() -> Path:
     return folder
 
 
+def alert_python_clients() -> Path:
+    """As `python_clients`, with those of whoever is told of alerts. Raises NotInstallableError."""
+    folder = _cache() / f"alert-python-clients-{_version('requirements-alerts.txt')}"
+    _once(folder, lambda: _install_python(folder, "requirements-alerts.txt"))
+    return folder
+
+
 def _cache() -> Path:
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swarmscope-tests"
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +155,7 @@ def main() -> None:
         reading_python_clients,
         agent_python_clients,
         crewai_python_clients,
+        alert_python_clients,
     ):
         try:
             clients()

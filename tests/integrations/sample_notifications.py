@@ -27,7 +27,9 @@ def alert(labels: Mapping[str, str], *, resolved: bool = False, **annotations: s
 
 def two_alerts(*, resolved: bool = False) -> tuple[Alert, ...]:
     return (
-        alert({"alertname": "AgentDown", "agent": "planner", "severity": "critical"}, resolved=resolved, summary="a <b>"),
+        alert(
+            {"alertname": "AgentDown", "agent": "planner", "severity": "critical"}, resolved=resolved, summary="a <b>"
+        ),
         alert({"alertname": "AgentDown", "agent": "coder", "severity": "critical"}, resolved=resolved, summary="c & d"),
     )
 

@@ -268,7 +268,9 @@ def test_client_certificates(tmp_path: Path) -> None:
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(tmp_path / "client.pem")
     with receiver(context=context) as there:
-        assert failure(there.url, timeout="5s", http_config={"tls_config": {"ca_file": str(tmp_path / "127.0.0.1.pem")}})
+        assert failure(
+            there.url, timeout="5s", http_config={"tls_config": {"ca_file": str(tmp_path / "127.0.0.1.pem")}}
+        )
         tls = {"ca_file": "127.0.0.1.pem", "cert_file": "client.pem", "key_file": "client.key"}
         send("webhook", {"url": there.url, "http_config": {"tls_config": tls}}, folder=str(tmp_path))
         assert len(there.requests) == 1

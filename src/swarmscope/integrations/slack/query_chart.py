@@ -23,6 +23,7 @@ _MAX_POINTS = 4 * WIDTH
 _BACKGROUND, _AXIS, _GRID, _TEXT = "#ffffff", "#888888", "#e4e4e4", "#333333"
 _COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#9a6700", "#8250df", "#bf3989", "#0a7ea4", "#57606a")
 _NS = 1_000_000_000
+_LARGEST = 1e300
 
 
 class ChartRequest(NamedTuple):
@@ -77,7 +78,10 @@ def draw_chart(request: ChartRequest, lines: Sequence[ChartLine], title: str) ->
 
 def _thinned(line: ChartLine) -> ChartLine:
     step = max(1, math.ceil(line.times_ns.size / _MAX_POINTS))
-    return ChartLine(line.name, line.times_ns[::step], line.values[::step])
+    values = line.values[::step]
+    # At the ends of the range of floats a difference would be infinite.
+    values = np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), np.nan)
+    return ChartLine(line.name, line.times_ns[::step], values)
 
 
 def _bounds(low: float, high: float) -> tuple[float, float]:

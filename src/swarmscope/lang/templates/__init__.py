@@ -1,6 +1,6 @@
 """Go's text/template: text in, inert tree out, and a run of the tree over data. https://pkg.go.dev/text/template"""
 
-from swarmscope.lang.templates.errors import TemplateFailedError
+from swarmscope.lang.templates.errors import TemplateFailedError, TemplateTooLargeError
 from swarmscope.lang.templates.functions import TemplateFunction
 from swarmscope.lang.templates.nodes import Template
 from swarmscope.lang.templates.objects import Record, SafeText, WithMethods
@@ -17,6 +17,7 @@ __all__ = [
     "Template",
     "TemplateFailedError",
     "TemplateFunction",
+    "TemplateTooLargeError",
     "TextPart",
     "WithMethods",
     "parse_template",

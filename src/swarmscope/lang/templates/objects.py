@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from swarmscope.lang.templates.errors import TemplateFailedError
 from swarmscope.lang.templates.functions import TemplateFunction
 from swarmscope.lang.templates.go_durations import DURATION_METHODS, Duration
+from swarmscope.lang.templates.go_format import text_of
 from swarmscope.lang.templates.moment_methods import MOMENT_METHODS
 from swarmscope.lang.templates.moments import Moment
 
@@ -43,6 +44,12 @@ def method_of(value: object, name: str) -> TemplateFunction | None:
         case Duration():
             return DURATION_METHODS.get(name)
     return None
+
+
+def printed_text(value: object) -> str:
+    """A value as an action prints it: by its own method `String`, where it has one."""
+    method = value.template_methods().get("String") if isinstance(value, WithMethods) else None
+    return text_of(value if method is None else method("String", [value]))
 
 
 def call_method(value: object, name: str, method: TemplateFunction, arguments: list[object]) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmscope.lang.templates.builtins import BUILTINS, truth
-from swarmscope.lang.templates.errors import TemplateFailedError
+from swarmscope.lang.templates.errors import TemplateFailedError, TemplateTooLargeError
 from swarmscope.lang.templates.functions import Functions, type_name
 from swarmscope.lang.templates.go_format import text_of
 from swarmscope.lang.templates.nodes import (
@@ -30,7 +30,7 @@ from swarmscope.lang.templates.nodes import (
     Variable,
     With,
 )
-from swarmscope.lang.templates.objects import Record, SafeText, call_method, method_of
+from swarmscope.lang.templates.objects import Record, SafeText, call_method, method_of, printed_text
 
 MAX_OUTPUT = 1 << 20  # characters; a line longer than this helps nobody
 MAX_STEPS = 100_000  # nodes and commands evaluated; bounds nested ranges
@@ -110,7 +110,7 @@ class _Run:
                     raise _ContinueLoopError
 
     def _print_value(self, value: object) -> None:
-        text = NO_VALUE if value is None or value is _MISSING else text_of(value)
+        text = NO_VALUE if value is None or value is _MISSING else printed_text(value)
         if self.escape is not None and not isinstance(value, SafeText):
             text = self.escape(text, self.out)
         self._print(text)
@@ -118,14 +118,14 @@ class _Run:
     def _print(self, text: str) -> None:
         self.size += len(text)
         if self.size > MAX_OUTPUT:
-            raise TemplateFailedError(f"output is longer than {MAX_OUTPUT} characters")
+            raise TemplateTooLargeError(f"output is longer than {MAX_OUTPUT} characters")
         self._step()
         self.out.append(text)
 
     def _step(self) -> None:
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise TemplateFailedError(f"template takes more than {MAX_STEPS} steps")
+            raise TemplateTooLargeError(f"template takes more than {MAX_STEPS} steps")
 
     def _branch(self, node: If | With, dot: object) -> None:
         known = len(self.variables)
