@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import opsgenie_sdk
 import pagerduty
 import pdpyras
-from slack_sdk.models.attachments import Attachment, BlockAttachment
+from slack_sdk.models.attachments import Attachment, AttachmentField
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.messages.message import Message
 
@@ -29,9 +29,8 @@ def slack(payload):
     attachments = []
     for given in payload.get("attachments", []):
         known = {name: value for name, value in given.items() if name in Attachment.attributes}
-        attachment = (BlockAttachment if "blocks" in given else Attachment)(
-            **{**known, "text": given.get("text", ""), "fields": [], "actions": []}
-        )
+        fields = [AttachmentField(**field) for field in given.get("fields", [])]
+        attachment = Attachment(**{**known, "text": given.get("text", ""), "fields": fields})
         attachment.validate_json()
         attachments.append(attachment.to_dict())
     message = Message(text=payload.get("text", ""), blocks=blocks)
@@ -43,7 +42,7 @@ def _captured(session_module, payload):
     sent = []
 
     class Answer:
-        ok = True
+        ok = is_success = True
         status_code = 202
 
         def json(self):

@@ -54,9 +54,9 @@ def test_create() -> None:
 
 
 def test_close() -> None:
-    (got,) = calls(notification(two_alerts(resolved=True)), note="over")
+    (got,) = calls(notification(two_alerts(resolved=True)), note="n")
     assert (got.method, got.path) == ("POST", f"/v2/alerts/{ALIAS}/close?identifierType=alias")
-    assert got.json() == {"source": "http://swarm.example/#/alerts?receiver=team-x", "note": "over"}
+    assert got.json() == {"source": "http://swarm.example/#/alerts?receiver=team-x"}
 
 
 def test_update_alerts() -> None:
@@ -106,9 +106,9 @@ def test_hosts(settings: dict[str, Any], host: str) -> None:
 
 
 def test_refused() -> None:
-    with receiver(lambda _: Reply(422, b'{"message":"Key ' + KEY.encode() + b'"}')) as there:
-        with pytest.raises(NotifyFailedError) as failed:
-            send("opsgenie", {"api_key": KEY, "api_url": there.url})
+    body = b'{"message":"Key ' + KEY.encode() + b'"}'
+    with receiver(lambda _: Reply(422, body)) as there, pytest.raises(NotifyFailedError) as failed:
+        send("opsgenie", {"api_key": KEY, "api_url": there.url})
     assert not failed.value.retryable
     assert KEY not in str(failed.value)
 

@@ -79,7 +79,10 @@ def test_incoming_webhook() -> None:
     settings = {
         "channel": "#ops",
         "fields": [{"title": "Agents", "value": "{{ len .Alerts }}", "short": True}, {"title": "b", "value": "c"}],
-        "actions": [{"type": "button", "text": "Runbook", "url": "http://r", "confirm": {"text": "sure?"}}],
+        "actions": [
+            {"type": "button", "text": "Runbook", "url": "http://r"},
+            {"type": "button", "text": "Go", "name": "n", "value": "v", "confirm": {"text": "sure?"}},
+        ],
         "pretext": "{{ .Status }}",
         "link_names": True,
         "icon_emoji": ":robot:",
@@ -108,7 +111,8 @@ def test_incoming_webhook() -> None:
                     {"title": "b", "value": "c", "short": False},
                 ],
                 "actions": [
-                    {"type": "button", "text": "Runbook", "url": "http://r", "confirm": {"text": "sure?"}},
+                    {"type": "button", "text": "Runbook", "url": "http://r"},
+                    {"type": "button", "text": "Go", "name": "n", "value": "v", "confirm": {"text": "sure?"}},
                 ],
             }
         ],
@@ -257,9 +261,9 @@ def test_refusals(body: bytes, retryable: bool, kind: FailureKind) -> None:
 
 
 def test_a_webhook_that_answers_something_else() -> None:
-    with receiver(lambda _: Reply(200, b"no_service")) as there:
-        with pytest.raises(NotifyFailedError, match="no_service") as failed:
-            send("slack", {"api_url": there.url})
+    answering = receiver(lambda _: Reply(200, b"no_service"))
+    with answering as there, pytest.raises(NotifyFailedError, match="no_service") as failed:
+        send("slack", {"api_url": there.url})
     assert not failed.value.retryable
 
 

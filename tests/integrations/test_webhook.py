@@ -73,8 +73,8 @@ def test_too_many_alerts_are_left_out() -> None:
         body = there.requests[0].json()
     assert len(body["alerts"]) == 1
     assert body["truncatedAlerts"] == 1
-    # What they have in common is still that of all.
-    assert body["commonLabels"] == {"alertname": "AgentDown", "severity": "critical"}
+    # What they have in common is that of those alone, as Alertmanager has it.
+    assert body["commonLabels"] == {"alertname": "AgentDown", "agent": "planner", "severity": "critical"}
 
 
 def test_own_body_and_headers() -> None:

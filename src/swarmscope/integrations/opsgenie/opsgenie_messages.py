@@ -34,8 +34,7 @@ def opsgenie_calls(settings: OpsgenieSettings, filling: Filling) -> list[Opsgeni
     by_alias = "identifierType=alias"
     source = shortened(filling.text(settings.source), MAX_SOURCE)
     if not filling.notification.firing:
-        body = _filled({"source": source, "note": _note(settings, filling)})
-        return [OpsgenieCall("POST", f"v2/alerts/{alias}/close?{by_alias}", body)]
+        return [OpsgenieCall("POST", f"v2/alerts/{alias}/close?{by_alias}", _filled({"source": source}))]
     created = _created(settings, filling, alias, source)
     calls = [OpsgenieCall("POST", "v2/alerts", created)]
     if settings.update_alerts:
@@ -60,7 +59,7 @@ def _created(settings: OpsgenieSettings, filling: Filling, alias: str, source: s
             "source": source,
             "responders": _responders(settings, filling),
             "tags": [shortened(tag, MAX_TAG) for tag in _parts(filling.text(settings.tags))],
-            "note": _note(settings, filling),
+            "note": shortened(filling.text(settings.note), MAX_NOTE),
             "priority": _priority(settings, filling),
             "entity": shortened(filling.text(settings.entity), MAX_ENTITY),
             "actions": _parts(filling.text(settings.actions)),
@@ -95,10 +94,6 @@ def _responder(given: ResponderSettings, filling: Filling) -> dict[str, str]:
         "type": filling.text(given.type).lower(),
     }
     return {name: text for name, text in filled.items() if text}
-
-
-def _note(settings: OpsgenieSettings, filling: Filling) -> str:
-    return shortened(filling.text(settings.note), MAX_NOTE)
 
 
 def _parts(text: str) -> list[str]:

@@ -67,9 +67,10 @@ def _action(action: ActionSettings, filling: Filling) -> dict[str, Any]:
         "text": fill(action.text),
         "url": fill(action.url),
         "style": fill(action.style),
-        "name": fill(action.name),
-        "value": fill(action.value),
     }
+    if action.url:  # a link, which sends Slack nothing back and asks nothing before
+        return _kept(told)
+    told |= {"name": fill(action.name), "value": fill(action.value)}
     if action.confirm is not None:
         told["confirm"] = _kept(
             {

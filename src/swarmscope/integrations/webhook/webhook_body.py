@@ -6,6 +6,7 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from swarmscope.integrations.notification_templates.template_data import shown_end_ns, template_data
@@ -22,9 +23,9 @@ _REASONS = {
 
 def webhook_message(notification: Notification, max_alerts: int = 0) -> dict[str, Any]:
     """The message as Alertmanager has it. 0 for no limit of alerts; the last ones are left out."""
-    data = template_data(notification)
-    alerts = notification.alerts
-    kept = alerts[:max_alerts] if max_alerts else alerts
+    kept = notification.alerts[:max_alerts] if max_alerts else notification.alerts
+    # What is left out counts for nothing in what they have in common either: so it is in Alertmanager.
+    data = template_data(replace(notification, alerts=kept))
     message: dict[str, Any] = {
         "receiver": data["Receiver"],
         "status": data["Status"],
@@ -35,7 +36,7 @@ def webhook_message(notification: Notification, max_alerts: int = 0) -> dict[str
         "externalURL": data["ExternalURL"],
         "version": "4",
         "groupKey": notification.group_key,
-        "truncatedAlerts": len(alerts) - len(kept),
+        "truncatedAlerts": len(notification.alerts) - len(kept),
         "notification_reason": reason_text(notification),
     }
     if notification.incident is not None:
