@@ -38,7 +38,7 @@ TEMPLATES = [
     '{{ parseDuration "1h30m" }} {{ parseDuration "5m" | humanizeDuration }}',
     '{{ define "a" }}<{{ .arg0 }}{{ .arg1 }}>{{ end }}{{ template "a" (args 5 "x") }}',
     '{{ if eq $labels.job "api" }}is{{ end }} {{ if gt $value 1.0 }}more{{ else }}less{{ end }}',
-    '{{ if and true (not false) }}y{{ end }}',
+    "{{ if and true (not false) }}y{{ end }}",
     '{{ $x := "a" }}{{ if true }}{{ $x = "b" }}{{ end }}{{ $x }} {{ len "abc" }}',
     '{{ index $labels "job" }} {{ print 1 2 "a" }}',
     "a {{- /* nothing */ -}} b {{ 1.5e3 }} {{ 0x10 }} {{ 'a' }} {{ `raw` }} {{ true }} {{ printf \"%v\" nil }}",

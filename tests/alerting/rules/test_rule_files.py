@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from swarmscope.alerting.placed_yaml import BadFileError
 from swarmscope.alerting.rules.rule_files import load_rules, parse_rules
 from swarmscope.alerting.rules.rules import AlertingRule, CompositeOperator, RecordingRule, RuleKind
+from tests.portion import portion
 
 GOOD = """
 groups:
@@ -129,3 +133,21 @@ def test_files_folders_and_patterns(tmp_path: Path):
 def test_bytes_that_are_no_text_are_named(tmp_path: Path):
     (tmp_path / "x.yml").write_bytes(b"\xff\xfe\x00")
     assert "not UTF-8" in str(load_rules([tmp_path]).problems[0])
+
+
+_PIECES = ("", "- ", ": ", "{", "[", "'", "&a ", "*a", "\t", "\n", "0", "{{", "null", "ü")
+
+
+@settings(max_examples=portion(5000, 200), deadline=None)
+@given(st.data())
+def test_a_file_of_any_bytes_is_read_or_told_to_be_wrong(data: st.DataObject):
+    text = GOOD
+    for _ in range(data.draw(st.integers(1, 4))):
+        begin = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(begin, min(len(text), begin + 20)))
+        piece = data.draw(
+            st.sampled_from(["", "- ", ": ", "{", "[", "'", "&a ", "*a", "\t", "\n", "0", "{{", "null", "ü"])
+        )
+        text = text[:begin] + piece + text[end:]
+    with contextlib.suppress(BadFileError):
+        parse_rules(text, "r.yml")

@@ -54,3 +54,20 @@ def test_an_error_stands_in_the_text_and_is_told():
     assert text.startswith("<error expanding template: ")
     assert "first() called on vector with no elements" in error
     assert expand_or_tell('{{ humanize "x" }}', {}, 1.0, CONTEXT)[1].endswith("'x' is no number")
+
+
+@pytest.mark.parametrize(
+    ("template", "error"),
+    [
+        ('{{ $x := "aaaaaaaaaa" }}' + '{{ $x = printf "%s%s%s%s" $x $x $x $x }}' * 20, "printf is given more than"),
+        ('{{ reReplaceAll "" (printf "%1000s" "a") (printf "%10000s" "a") }}', "more than 4194304 characters"),
+        ('{{ printf "' + "%[1]9999d" * 3000 + '" 1 }}', "more than 4194304 characters"),
+        ('{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}', "maximum template depth"),
+        ('{{ range query "up" }}' * 20 + "x" + "{{ end }}" * 20, "more than 100000 steps"),
+        ("{{ toTime 1e300 }}", "is no time"),
+        ('{{ match "(" "a" }}', "missing )"),
+        ("{{ $labels.job.more }}", "can't evaluate field more"),
+    ],
+)
+def test_what_is_too_much_or_wrong_ends_soon(template: str, error: str):
+    assert error in expand_or_tell(template, {"job": "api"}, 1.0, CONTEXT)[1]

@@ -13,6 +13,7 @@ from swarmscope.lang.logql.regexes import compile_regex
 from swarmscope.lang.templates.errors import TemplateFailedError
 from swarmscope.model.durations import parse_duration_ms
 
+_MAX_LENGTH = 1 << 22  # many matches of a long replacement are more than anybody reads
 _GO_REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
@@ -36,7 +37,11 @@ def replace_all(pattern: str, replacement: str, text: str) -> str:
     except ValueError as error:
         raise TemplateFailedError(str(error)) from None
 
+    length = 0
+
     def expand(found: object) -> str:
+        nonlocal length
+
         def group(reference: re.Match[str]) -> str:
             if reference[1]:
                 return "$"
@@ -46,7 +51,11 @@ def replace_all(pattern: str, replacement: str, text: str) -> str:
             except (IndexError, KeyError):
                 return ""
 
-        return _GO_REFERENCE.sub(group, replacement)
+        made = _GO_REFERENCE.sub(group, replacement)
+        length += len(made)
+        if length > _MAX_LENGTH:
+            raise TemplateFailedError(f"more than {_MAX_LENGTH} characters")
+        return made
 
     return str(regex.sub(expand, text))
 

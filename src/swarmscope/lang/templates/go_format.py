@@ -12,6 +12,7 @@ from swarmscope.lang.templates.functions import type_name
 from swarmscope.lang.templates.go_strings import quote_go
 from swarmscope.lang.templates.moments import Moment
 
+MAX_LENGTH = 1 << 22  # of a printed text; more is not printed anyway
 MAX_WIDTH = 10_000  # a wider field is an attack on memory; Go stops at 1e6
 _VERB = re.compile(r"%([-+# 0]*)(?:\[(\d+)\])?(\*|\d+)?(?:(\.)(?:\[(\d+)\])?(\*|\d+)?)?(?:\[(\d+)\])?(.)?", re.DOTALL)
 _INTEGER_BASES = {"d": "d", "b": "b", "o": "o", "O": "o", "x": "x", "X": "X"}
@@ -55,10 +56,14 @@ def sprintf(layout: str, values: Sequence[object]) -> str:
     out: list[str] = []
     state = _Arguments(values)
     end = 0
+    length = 0
     for match in _VERB.finditer(layout):
         out.append(layout[end : match.start()])
         end = match.end()
         out.append(_formatted(match, state))
+        length += len(out[-1])
+        if length > MAX_LENGTH:
+            raise TemplateFailedError(f"printf: more than {MAX_LENGTH} characters")
     out.append(layout[end:])
     if state.next < len(values) and not state.reordered:
         extra = ", ".join(f"{type_name(v)}={text_of(v)}" if v is not None else "<nil>" for v in values[state.next :])

@@ -212,6 +212,9 @@ class _Run:
         function = self.functions.get(name)
         if function is None:
             raise TemplateFailedError(f'function "{name}" not defined')
+        # A variable that is doubled again and again would fill the memory before anything is printed.
+        if sum(len(argument) for argument in arguments if isinstance(argument, str)) > MAX_OUTPUT:
+            raise TemplateTooLargeError(f"{name} is given more than {MAX_OUTPUT} characters")
         try:
             return function(name, arguments)
         except TemplateFailedError as error:
