@@ -151,3 +151,14 @@ def test_a_file_of_any_bytes_is_read_or_told_to_be_wrong(data: st.DataObject):
         text = text[:begin] + piece + text[end:]
     with contextlib.suppress(BadFileError):
         parse_rules(text, "r.yml")
+
+
+def test_the_other_rules_of_a_file_can_still_be_had(tmp_path: Path):
+    (tmp_path / "a.yml").write_text(
+        "groups: [{name: g, rules: [{alert: A, expr: 'sum('}, {alert: B, expr: up},"
+        " {alert: C, expr: up, labels: {x: '{{ $nope }}'}}]}]"
+    )
+    (tmp_path / "b.yml").write_text("groups: [{name: g, rules: [{alert: A, expr: up}, {expr: up}]}]")
+    loaded = load_rules([tmp_path])
+    assert (loaded.groups, len(loaded.problems)) == ((), 3)
+    assert [[rule.name for rule in group.rules] for group in loaded.doubtful] == [["A", "B", "C"]]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.alerting.rules.live_rules import LiveRules
 
 from swarmscope.alerting.placed_yaml import BadFileError
 from swarmscope.alerting.rules.view import RuleHealth
 from swarmscope.model.alerts import AlertPhase
+from tests.alerting.rules.live_rules import LiveRules
 
 Open = Callable[..., LiveRules]
 

@@ -200,7 +200,9 @@ class _Check:
                 self._wrong((*path, f"{side}matchers", at), str(error))
         for key, operator in (("match", MatchOperator.EQUAL), ("match_re", MatchOperator.REGEX)):
             for name, value in getattr(model, f"{side}{key}").items():
-                found.append(Matcher(name, operator, value))
+                # As Alertmanager keeps it, which shows in the keys of groups.
+                anchored = f"^(?:{value})$" if operator == MatchOperator.REGEX else value
+                found.append(Matcher(name, operator, anchored))
         for matcher in found:
             try:
                 value_test(matcher)

@@ -173,6 +173,7 @@ class Delivery:
 
     async def _drain(self) -> None:
         self._stopping = True
+        self._caretaker.cancel()
         with self.lock:
             for group in self.groups.values():
                 group.is_over = True
