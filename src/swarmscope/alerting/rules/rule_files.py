@@ -41,6 +41,7 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
     A file that is wrong is left out, and told in `problems`.
     """
     groups: list[RuleGroup] = []
+    doubtful: list[RuleGroup] = []
     problems: list[FileProblem] = []
     files: list[str] = []
     for path in paths:
@@ -52,10 +53,13 @@ def load_rules(paths: Iterable[str | Path]) -> LoadedRules:
                 continue
             files.append(file)
             try:
-                groups += load_file(Path(file))
+                found_groups, wrong = _read(Path(file))
             except BadFileError as error:
                 problems += error.problems
-    return LoadedRules(tuple(groups), tuple(problems), tuple(files))
+                continue
+            problems += wrong
+            (doubtful if wrong else groups).extend(found_groups)
+    return LoadedRules(tuple(groups), tuple(problems), tuple(files), tuple(doubtful))
 
 
 def rule_file_names(path: str) -> list[str]:
@@ -69,6 +73,21 @@ def rule_file_names(path: str) -> list[str]:
 
 def load_file(path: Path) -> list[RuleGroup]:
     """The groups of one file. Raises BadFileError with all that is wrong in it."""
+    groups, problems = _read(path)
+    if problems:
+        raise BadFileError(problems)
+    return groups
+
+
+def parse_rules(text: str, file: str) -> list[RuleGroup]:
+    """The groups of a file's text. Raises BadFileError with all that is wrong in it."""
+    groups, problems = _parse(text, file)
+    if problems:
+        raise BadFileError(problems)
+    return groups
+
+
+def _read(path: Path) -> tuple[list[RuleGroup], list[FileProblem]]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise BadFileError([FileProblem(str(path), 0, 0, f"more than {_MAX_FILE_BYTES >> 20} MiB")])
@@ -76,39 +95,28 @@ def load_file(path: Path) -> list[RuleGroup]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"not UTF-8: {error}"
         raise BadFileError([FileProblem(str(path), 0, 0, str(reason))]) from error
-    return parse_rules(text, str(path))
+    return _parse(text, str(path))
 
 
-def parse_rules(text: str, file: str) -> list[RuleGroup]:
-    """The groups of a file's text. Raises BadFileError with all that is wrong in it."""
+def _parse(text: str, file: str) -> tuple[list[RuleGroup], list[FileProblem]]:
+    """Groups, and what is wrong with single rules of them. Raises BadFileError where the file as a whole is wrong."""
     placed = read_yaml(text, file)
     if placed.value is not None and not isinstance(placed.value, dict):
         raise BadFileError([placed.problem((), "a rule file is a mapping with the key groups")])
     model = checked(FileModel, placed, lambda path: _told(placed, path))
     problems: list[FileProblem] = []
-    groups, names = [], set()
+    groups: list[RuleGroup] = []
+    names: set[str] = set()
     for at, group in enumerate(model.groups):
         if group.name in names:
-            problems.append(
-                placed.problem(("groups", at, "name"), f"group {group.name!r} is repeated in the same file")
-            )
+            message = f"group {group.name!r} is repeated in the same file"
+            raise BadFileError([*problems, placed.problem(("groups", at, "name"), message)])
         names.add(group.name)
         rules = [_to_rule(placed, ("groups", at, "rules", number), group, rule, problems) for number, rule in
                  enumerate(group.rules)]  # fmt: skip
-        groups.append(
-            RuleGroup(
-                group.name,
-                file,
-                group.interval,
-                group.limit,
-                group.query_offset,
-                tuple(rules),
-                _place(placed, ("groups", at)),
-            )
-        )
-    if problems:
-        raise BadFileError(problems)
-    return groups
+        place = _place(placed, ("groups", at))
+        groups.append(RuleGroup(group.name, file, group.interval, group.limit, group.query_offset, tuple(rules), place))
+    return groups, problems
 
 
 def _told(placed: PlacedYaml, path: KeyPath) -> str:

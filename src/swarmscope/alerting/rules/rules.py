@@ -108,8 +108,12 @@ class RuleGroup:
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
-    """All groups of the files that are right, and what is wrong with the others."""
+    """All groups of the files that are right, and what is wrong with the others.
+
+    `doubtful` are those of files in which single rules are wrong: such a rule fails whenever it is evaluated.
+    """
 
     groups: tuple[RuleGroup, ...]
     problems: tuple[FileProblem, ...] = ()
     files: tuple[str, ...] = ()
+    doubtful: tuple[RuleGroup, ...] = ()

@@ -63,6 +63,7 @@ class RuleScheduler:
         self._lock = threading.Lock()
         self._groups: dict[str, LiveGroup] = {}
         self._problems: tuple[FileProblem, ...] = ()
+        self._doubtful: set[str] = set()  # files with wrong rules that were never right
         self._due: list[tuple[int, int, str, int]] = []  # time, order, group, position or -1 for all
         self._order = count()
         self._stopping = threading.Event()
@@ -93,7 +94,11 @@ class RuleScheduler:
 
     def _take(self, loaded: LoadedRules) -> None:
         bad = {problem.file for problem in loaded.problems}
-        made = {group.key: self._live(group) for group in (*self._sources.packs(), *loaded.groups)}
+        # Of a file that never was right, what can be evaluated is: rules that are wrong say so, the others go on.
+        known = {group.group.file for group in self._groups.values()} - self._doubtful
+        doubtful = [group for group in loaded.doubtful if group.file not in known]
+        self._doubtful = {group.file for group in doubtful}
+        made = {group.key: self._live(group) for group in (*self._sources.packs(), *loaded.groups, *doubtful)}
         now_ms = self._now_ms()
         with self._lock:
             for key, old in self._groups.items():
