@@ -33,6 +33,7 @@ from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.alert_apis import AlertSources, make_alert_apis, reload_all
 from swarmscope.app.stages.alert_house import DeliveryHouse, DeliveryTester
+from swarmscope.app.stages.charts import chart_values
 from swarmscope.app.stages.delivery import read_delivery, reloading
 from swarmscope.app.stages.incidents import RunbookSources, link, make_incidents, make_runbooks, topology_source
 from swarmscope.app.stages.intake import Intake
@@ -165,7 +166,8 @@ def make_alerting(settings: Settings, sources: AlertingSources, external_url: st
     """Everything, not yet begun. Raises UnavailableError, and SwarmscopeError for a bad configuration of delivery."""
     chosen, store = settings.alerts, sources.store
     url = (chosen.external_url or external_url).rstrip("/")
-    config, integrations = read_delivery(chosen.alertmanager_config)
+    charts = chart_values(sources.engine)
+    config, integrations = read_delivery(chosen.alertmanager_config, charts)
     state = SqliteState(settings.data)
     told = ToldHistory(sources.lines, store.log_index)
     options = DeliverySettings(url, RetrySettings(max_hopeless=chosen.max_retries))
@@ -192,7 +194,7 @@ def make_alerting(settings: Settings, sources: AlertingSources, external_url: st
         tester=DeliveryTester(delivery, clock, url),
         incidents=incidents,
         runbooks=runbooks,
-        reload=lambda: reload_all([rules.scheduler.reload, reloading(delivery, chosen.alertmanager_config)]),
+        reload=lambda: reload_all([rules.scheduler.reload, reloading(delivery, chosen.alertmanager_config, charts)]),
         _watch=IncidentWatch(incidents, topology_source(sources.view, sources.engine, clock)),
         _told=told,
         _state=state,
