@@ -99,6 +99,10 @@ def test_a_storm_of_alerts_is_told_of() -> None:
     assert told["firing"].count("agent = ") == 50
 
 
+def test_texts_that_are_no_unicode() -> None:
+    assert event(description='a{{ "\\xff" }}b')["payload"]["summary"] == "a?b"
+
+
 def test_service_keys_mean_the_first_version() -> None:
     found = event(service_key=KEY, description="d")
     assert found["service_key"] == KEY

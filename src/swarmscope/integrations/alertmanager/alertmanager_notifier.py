@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from swarmscope.integrations.alertmanager.alertmanager_settings import AlertmanagerSettings
-from swarmscope.integrations.http import HttpSender, OutgoingRequest
+from swarmscope.integrations.http import HttpSender, OutgoingRequest, json_body
 from swarmscope.integrations.integration_settings import Surroundings
 from swarmscope.integrations.webhook.webhook_body import rfc3339
 from swarmscope.model.alerts import Alert, Notification
@@ -31,7 +29,7 @@ class AlertmanagerNotifier:
         """Post the alerts. Raises NotifyFailedError."""
         url = self._around.secret(self._settings, "url").rstrip("/")
         expires_ns = notification.now_ns + self._settings.expires_after * _NS_PER_MS
-        body = orjson.dumps([_alert(alert, notification.now_ns, expires_ns) for alert in notification.alerts])
+        body = json_body([_alert(alert, notification.now_ns, expires_ns) for alert in notification.alerts])
         await self._sender.deliver(
             OutgoingRequest(
                 url if url.endswith(_PATH) else url + _PATH,

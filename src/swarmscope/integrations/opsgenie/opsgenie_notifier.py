@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import orjson
-
 from swarmscope.integrations.filling import Filling
-from swarmscope.integrations.http import HttpSender, OutgoingRequest
+from swarmscope.integrations.http import HttpSender, OutgoingRequest, json_body
 from swarmscope.integrations.integration_settings import Surroundings
 from swarmscope.integrations.opsgenie.opsgenie_messages import opsgenie_calls
 from swarmscope.integrations.opsgenie.opsgenie_settings import OpsgenieSettings
@@ -39,7 +37,7 @@ class OpsgenieNotifier:
             await self._sender.deliver(
                 OutgoingRequest(
                     settings.host + call.path,
-                    orjson.dumps(call.body),
+                    json_body(call.body),
                     method=call.method,
                     headers=headers,
                     timeout_s=settings.timeout / 1000,

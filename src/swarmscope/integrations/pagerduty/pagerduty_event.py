@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from swarmscope.integrations.filling import Filling, shortened
+from swarmscope.integrations.http import json_body
 from swarmscope.integrations.notification_templates import group_key_hash
 from swarmscope.integrations.pagerduty.pagerduty_settings import DEFAULT_DETAILS, PagerdutySettings
 from swarmscope.integrations.severities import named_severity, worst_severity
@@ -67,13 +66,13 @@ def event_v1(settings: PagerdutySettings, filling: Filling, key: str) -> dict[st
 
 def event_body(message: dict[str, Any]) -> bytes:
     """The event as JSON; details are left out where it is larger than PagerDuty takes."""
-    body = orjson.dumps(message)
+    body = json_body(message)
     if len(body) <= MAX_EVENT_BYTES:
         return body
     told = {"error": _TOO_LARGE}
     if "payload" in message:
-        return orjson.dumps({**message, "payload": {**message["payload"], "custom_details": told}})
-    return orjson.dumps({**message, "details": told})
+        return json_body({**message, "payload": {**message["payload"], "custom_details": told}})
+    return json_body({**message, "details": told})
 
 
 def _payload(settings: PagerdutySettings, filling: Filling, client: str) -> dict[str, Any]:

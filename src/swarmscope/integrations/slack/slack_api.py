@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
-
-from swarmscope.integrations.http import Answer, HttpSender, OutgoingRequest
+from swarmscope.integrations.http import Answer, HttpSender, OutgoingRequest, json_body
 from swarmscope.integrations.http.answers import shown_text
 from swarmscope.model.alerts import FailureKind, NotifyFailedError
 
@@ -35,12 +33,12 @@ class SlackApi:
 
     async def post(self, message: dict[str, Any]) -> dict[str, Any]:
         """Post a message to the address itself. Raises NotifyFailedError."""
-        answer = await self._deliver(self._url, orjson.dumps(message), "application/json; charset=utf-8")
+        answer = await self._deliver(self._url, json_body(message), "application/json; charset=utf-8")
         return _checked(answer, self.has_methods, self._token)
 
     async def call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Call another method. Raises NotifyFailedError."""
-        body = orjson.dumps(arguments)
+        body = json_body(arguments)
         return _checked(await self._deliver(self._method(method), body, "application/json; charset=utf-8"), True)
 
     async def call_form(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:

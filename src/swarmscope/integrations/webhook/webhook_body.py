@@ -5,10 +5,10 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
+from swarmscope.integrations.http import json_body
 from swarmscope.integrations.notification_templates.template_data import shown_end_ns, template_data
 from swarmscope.lang.templates.moments import Moment, format_moment
 from swarmscope.model.alerts import Alert, Notification, NotificationReason
@@ -46,8 +46,7 @@ def webhook_message(notification: Notification, max_alerts: int = 0) -> dict[str
 
 def webhook_body(notification: Notification, max_alerts: int = 0) -> bytes:
     """The message as JSON, one line."""
-    text = json.dumps(webhook_message(notification, max_alerts), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace") + b"\n"
+    return json_body(webhook_message(notification, max_alerts)) + b"\n"
 
 
 def reason_text(notification: Notification) -> str:
