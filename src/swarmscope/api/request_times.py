@@ -17,6 +17,7 @@ NS_PER_S = 1_000_000_000
 # Whole numbers with more digits are nanoseconds.
 _MAX_SECONDS_DIGITS = 10
 _MAX_TIME_NS = 1 << 62
+_LONGEST_SHOWN = 40
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(\.\d*)?[eE][+-]?\d+)", re.ASCII)
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)[.,](\d+)", re.ASCII)
@@ -41,6 +42,8 @@ def parse_time_ns(text: str) -> int:
         time_ns = number * NS_PER_S if len(text) <= _MAX_SECONDS_DIGITS else number
     elif _FLOAT.fullmatch(text):
         seconds = float(text)
+        if math.isinf(seconds):
+            raise ValueError(f"{text[:_LONGEST_SHOWN]!r} is out of range")
         whole = math.floor(seconds)
         time_ns = whole * NS_PER_S + round((seconds - whole) * 1000) * NS_PER_MS
     else:
@@ -58,12 +61,15 @@ def _rfc3339_ns(text: str) -> int:
 def parse_duration_ns(text: str) -> int:
     """Seconds as a number, or units as in `1h30m`, `1.5s`. Raises ValueError."""
     try:
-        return round(parse_duration_ms(text) * NS_PER_MS)
+        duration_ns = parse_duration_ms(text) * NS_PER_MS
     except ValueError:
         parts = _GO_DURATION.findall(text)
         if not parts or "".join(number + unit for number, unit in parts) != text:
             raise
-        return round(sum(float(number) * _UNIT_NS[unit] for number, unit in parts))
+        duration_ns = sum(float(number) * _UNIT_NS[unit] for number, unit in parts)
+    if abs(duration_ns) > _MAX_TIME_NS:
+        raise ValueError(f"{text[:_LONGEST_SHOWN]!r} is out of range")
+    return round(duration_ns)
 
 
 def time_of(parameters: Parameters, name: str, default_ns: int) -> int:
