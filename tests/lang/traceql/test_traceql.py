@@ -242,3 +242,17 @@ def test_operators_of_sets_keep_their_sides():
     operation = parse_traceql("{.a} &>> {.b}").pipeline.stages[0]
     assert isinstance(operation, SpansetOperation)
     assert (operation.op, str(operation.left), str(operation.right)) == ("&>>", "{ .a }", "{ .b }")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ } | rate() | topk(NUMBER)",
+        "{ } | compare({ status = error }, NUMBER)",
+        "{ } | compare({ status = error }, 10, NUMBER, NUMBER)",
+        "{ span.a = NUMBER }",
+    ],
+)
+def test_numbers_with_thousands_of_digits_are_refused(text):
+    with pytest.raises(QuerySyntaxError):
+        parse_traceql(text.replace("NUMBER", "9" * 5000))

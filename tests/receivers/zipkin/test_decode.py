@@ -245,6 +245,12 @@ def test_malformed_json_is_refused_by_name(body: bytes, text: str) -> None:
     assert text in str(error.value)
 
 
+@pytest.mark.parametrize("port", ["9" * 5000, "65536", -1, 1.5, "x"])
+def test_what_is_no_port_is_refused(port: object) -> None:
+    with pytest.raises(MalformedInputError, match="is no port"):
+        decode_one(remoteEndpoint={"port": port})
+
+
 def test_malformed_protobuf_is_refused_by_name() -> None:
     with pytest.raises(MalformedInputError, match=r"Span\.trace_id at byte 3"):
         push(b"\x0a\x02\x0a\x05", Format.PROTOBUF)

@@ -29,6 +29,7 @@ _NS_PER_MS = 1_000_000
 _MS_PER_S = 1_000
 _CALLS, _LATENCY = "traces_spanmetrics_calls_total", "traces_spanmetrics_latency_bucket"
 _FAILED = ',status_code="STATUS_CODE_ERROR"'
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999, the last that an answer spells
 # What Go takes for a boolean.
 _TRUE, _FALSE = (
     frozenset({"1", "t", "T", "true", "TRUE", "True"}),
@@ -114,6 +115,8 @@ def _asked(exchange: TraceExchange) -> _Asked:
     end_ms = ms_of(parameters, "endTs", exchange.now_ns // _NS_PER_MS)
     lengths = (("lookback", _LOOKBACK_MS), ("step", _STEP_MS), ("ratePer", _RATE_MS))
     lookback_ms, step_ms, rate_ms = (ms_of(parameters, name, default) for name, default in lengths)
+    if not 0 <= end_ms <= _LAST_MS or max(lookback_ms, step_ms, rate_ms) > _LAST_MS:
+        raise refuse("endTs, lookback, step or ratePer is out of range")
     if min(lookback_ms, step_ms, rate_ms) <= 0:
         raise refuse("'lookback', 'step' and 'ratePer' must be greater than 0")
     by_operation = grouped in _TRUE

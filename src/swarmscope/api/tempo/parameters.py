@@ -24,6 +24,7 @@ _INTRINSIC_TAGS = {"name": "name", "root.name": "rootName", "root.service.name":
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _PAIR = re.compile(r'\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*)))?(?=\s|$)')
+_MAX_DIGITS = 40  # more than 64 bits need; Python reads no more than 4,300
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -87,6 +88,8 @@ def count_of(parameters: Parameters, name: str, default: int, *, least: int = 1)
         return default
     if not _INTEGER.fullmatch(text):
         raise ApiError("bad_data", f"invalid {name}: {text!r} is not a whole number")
+    if len(text) > _MAX_DIGITS:
+        raise ApiError("bad_data", f"invalid {name}: out of range")
     if int(text) < least:
         raise ApiError("bad_data", f"invalid {name}: must be a {'positive' if least else 'non-negative'} number")
     return int(text)

@@ -54,6 +54,7 @@ from swarmscope.model.spans import AttributeScope
 
 _SCOPES = tuple((f"{scope}.", scope) for scope in AttributeScope)
 _QUOTED_PART = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_MAX_DIGITS = 40  # more than 64 bits need; Python reads no more than 4,300
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -226,7 +227,7 @@ class QueryBuilder(Transformer_NonRecursive[Token, Any]):
         return SeriesAggregate(str(op), operand, tuple(arguments[1:]), by or (), span_of(meta))
 
     def compare(self, meta: Meta, parts: list[Any]) -> Compare:
-        selection, numbers = parts[1], [int(part) for part in parts[2:]]
+        selection, numbers = parts[1], [_whole(part) for part in parts[2:]]
         if len(numbers) not in (0, 1, 3):
             raise error_at("compare() takes a filter, the number of values, and both a start and an end or none", meta)
         top = numbers[0] if numbers else DEFAULT_TOP_VALUES
@@ -234,7 +235,7 @@ class QueryBuilder(Transformer_NonRecursive[Token, Any]):
         return Compare(selection, top, start, end, span_of(meta))
 
     def series_selection(self, meta: Meta, parts: list[Any]) -> SeriesSelection:
-        return SeriesSelection(str(parts[0]), int(parts[1]), span_of(meta))
+        return SeriesSelection(str(parts[0]), _whole(parts[1]), span_of(meta))
 
     def _signed_literal(self, sign: Token | None, literal: Literal) -> Literal:
         if sign is None:
@@ -265,6 +266,12 @@ def _finite(token: Token) -> float:
     if math.isinf(value):
         raise error_at(f"number out of range: {token}", token)
     return value
+
+
+def _whole(token: Token) -> int:
+    if len(token) > _MAX_DIGITS:
+        raise error_at(f"number out of range: {token[:_MAX_DIGITS]}…", token)
+    return int(token)
 
 
 def _word(text: str, span: Span | None) -> Literal:

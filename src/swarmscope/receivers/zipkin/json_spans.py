@@ -21,6 +21,7 @@ KINDS = {
     "CONSUMER": int(SpanKind.CONSUMER),
 }
 _MAX_PORT = 65535
+_MAX_PORT_DIGITS = 20  # with leading zeros
 
 
 class ObjectReader:
@@ -82,7 +83,8 @@ def _read_endpoint(key: tuple[object, ...], place: str) -> Endpoint:
     port = key[3] or 0
     if not (isinstance(service, str) and isinstance(ipv4, str) and isinstance(ipv6, str)):
         raise MalformedInputError(f"{place}: name or address of an endpoint is no string")
-    if not isinstance(port, int | str) or not str(port).isdecimal() or int(port) > _MAX_PORT:
+    digits = str(port) if isinstance(port, int | str) else ""
+    if not digits.isdecimal() or len(digits) > _MAX_PORT_DIGITS or int(digits) > _MAX_PORT:
         raise MalformedInputError(f"{place}: {str(port)[:40]!r} is no port")
     return Endpoint(service, ipv4, ipv6, int(port)) if service or ipv4 or ipv6 or int(port) else NOWHERE
 
