@@ -25,6 +25,7 @@ from swarmscope.app.ports import PortInUseError, spell_address
 from swarmscope.app.settings import Settings, SettingsError, load_settings
 from swarmscope.app.unneeded_imports import refuse_unneeded_imports
 from swarmscope.instrument.logs import configure_logging
+from swarmscope.model.errors import SwarmscopeError, UnavailableError
 from swarmscope.receivers.scrape.config_model import ScrapeConfigError, ScrapeSettings
 
 _log = logging.getLogger(__name__)
@@ -100,6 +101,10 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
     except (FolderInUseError, NewerSchemaError, StoreUnusableError) as error:
         console.print(Text(str(error), style="bold red"))
         return EXIT_FAILED
+    except SwarmscopeError as error:
+        # A file that says whom to tell of alerts is wrong, or the state's file cannot be used.
+        console.print(Text(str(error), style="bold red"))
+        return EXIT_FAILED if isinstance(error, UnavailableError) else EXIT_MISUSED
     return 0
 
 

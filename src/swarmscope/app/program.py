@@ -7,6 +7,7 @@ import contextlib
 import logging
 import platform
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -33,6 +34,7 @@ from swarmscope.app.target_pages import TargetPages
 from swarmscope.app.workers import WorkerPool
 from swarmscope.instrument import metrics
 from swarmscope.model.agents import Vocabulary
+from swarmscope.model.errors import SwarmscopeError
 from swarmscope.receivers.scrape import ScrapeSettings
 
 _log = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ class Program:
         url = f"http://{spell_address(settings.host, port_of(listeners.main))}"
         alerting = make_alerting(settings, alerting_sources(store, intake, apis), url, clock)
         stack.enter_context(alerting.working())
+        self._reload_on_hangup(stack, alerting.reload)
         apis = with_alerts(settings, apis, alerting)
         parts = apis.prometheus
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
@@ -123,6 +126,20 @@ class Program:
         # Stopped first: a request that waits for it would keep its server from ending.
         stack.callback(store.engine.stop_administration)
         return listeners.addresses(grpc_port)
+
+    def _reload_on_hangup(self, stack: contextlib.AsyncExitStack, reload: Callable[[], None]) -> None:
+        """SIGHUP reads files again; what is wrong is logged, and changes nothing."""
+
+        def work() -> None:
+            try:
+                reload()
+            except SwarmscopeError as error:
+                _log.error("reload: %s", error)
+
+        loop = asyncio.get_running_loop()
+        # Reading takes a while, and requests shall not wait for it.
+        loop.add_signal_handler(signal.SIGHUP, lambda: threading.Thread(target=work, daemon=True).start())
+        stack.callback(loop.remove_signal_handler, signal.SIGHUP)
 
     def _catch_signals(self, stack: contextlib.AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()

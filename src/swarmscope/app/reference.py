@@ -34,7 +34,7 @@ what is allowed. `swarmscope config check FILE` checks a file without starting a
 
 Durations are written as in Prometheus (`500ms`, `30s`, `1h30m`, `90d`), sizes as bytes or with a unit (`32MiB`).
 """
-SECTIONS_WITHOUT_EFFECT = frozenset({"agent", "alerts", "anomalies", "peers"})
+SECTIONS_WITHOUT_EFFECT = frozenset({"agent", "anomalies", "peers"})
 SETTINGS_WITHOUT_EFFECT: frozenset[tuple[str, ...]] = frozenset()
 _METRICS_HEAD = """# The program's own metrics
 

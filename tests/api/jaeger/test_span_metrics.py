@@ -108,6 +108,8 @@ def test_the_smallest_step(client):
         ("calls", {"service": "web", "spanKind": "odd"}, "unsupported span kind: 'odd'"),
         ("calls", {"service": "web", "groupByOperation": "maybe"}, "unable to parse param 'groupByOperation'"),
         ("calls", {"service": "web", "step": "0"}, "must be greater than 0"),
+        ("calls", {"service": "web", "endTs": "9223372036854775807"}, "is out of range"),
+        ("calls", {"service": "web", "step": "9" * 25}, "is out of range"),
         ("calls", {"service": "web", "endTs": "x"}, "unable to parse param 'endTs'"),
     ],
 )

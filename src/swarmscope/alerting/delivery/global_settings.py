@@ -10,22 +10,30 @@ from typing import Any
 
 # By kind: the global key, and the integration's own. Alternatives of one secret stand together: own ones, however
 # given, leave all global ones out.
-_SMTP = ("from", "hello", "smarthost", "auth_username", "auth_identity", "require_tls", "tls_config")
+_SMTP = (
+    "from", "hello", "smarthost", "auth_username", "auth_identity", "require_tls", "tls_config", "force_implicit_tls",
+)  # fmt: skip
+
+
+def _secret(key: str, name: str) -> dict[str, str]:
+    """A secret's three forms."""
+    return {key + form: name + form for form in ("", "_file", "_env")}
+
+
 _GIVEN: Mapping[str, Sequence[Mapping[str, str]]] = {
     "slack": (
-        {"slack_api_url": "api_url", "slack_api_url_file": "api_url_file", "slack_app_token": "app_token",
-         "slack_app_token_file": "app_token_file"},
+        _secret("slack_api_url", "api_url") | _secret("slack_app_token", "app_token"),
         {"slack_app_url": "app_url"},
     ),
     "pagerduty": ({"pagerduty_url": "url"},),
     "opsgenie": (
         {"opsgenie_api_url": "api_url"},
-        {"opsgenie_api_key": "api_key", "opsgenie_api_key_file": "api_key_file"},
+        _secret("opsgenie_api_key", "api_key"),
     ),
     "email": (
         *({f"smtp_{name}": name} for name in _SMTP),
-        {"smtp_auth_password": "auth_password", "smtp_auth_password_file": "auth_password_file"},
-        {"smtp_auth_secret": "auth_secret", "smtp_auth_secret_file": "auth_secret_file"},
+        _secret("smtp_auth_password", "auth_password"),
+        _secret("smtp_auth_secret", "auth_secret"),
     ),
 }  # fmt: skip
 # Of integrations that we do not send to, and what delivery reads itself.

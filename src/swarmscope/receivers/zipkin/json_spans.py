@@ -86,7 +86,7 @@ def _read_endpoint(key: tuple[object, ...], place: str) -> Endpoint:
     digits = str(port) if isinstance(port, int | str) else ""
     if not digits.isdecimal() or len(digits) > _MAX_PORT_DIGITS or int(digits) > _MAX_PORT:
         raise MalformedInputError(f"{place}: {str(port)[:40]!r} is no port")
-    return Endpoint(service, ipv4, ipv6, int(port)) if service or ipv4 or ipv6 or int(port) else NOWHERE
+    return Endpoint(service, ipv4, ipv6, int(digits)) if service or ipv4 or ipv6 or int(digits) else NOWHERE
 
 
 def read_kind(kind: object, place: str) -> int:
