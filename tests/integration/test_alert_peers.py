@@ -106,6 +106,13 @@ class Alerting(SwarmscopeServer):
                 "--alertmanager-config", str(self.folder / "am.yml")]  # fmt: skip
 
 
+class SendingPrometheus(PrometheusServer):
+    """Sends again soon: it may evaluate before it knows of us."""
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--rules.alert.resend-delay=1s"]
+
+
 @pytest.fixture(scope="module")
 def hook() -> Iterator[Hook]:
     hook = Hook()
@@ -254,7 +261,7 @@ def test_prometheus_sends_alerts(ours: Alerting, hook: Hook, tmp_path: Path) -> 
         "alerting:\n  alertmanagers:\n  - path_prefix: /alertmanager\n    api_version: v2\n"
         f"    static_configs: [{{targets: ['127.0.0.1:{ours.port}']}}]\n"
     )
-    prometheus = PrometheusServer(tmp_path / "prometheus", config)
+    prometheus = SendingPrometheus(tmp_path / "prometheus", config)
     prometheus.start()
     try:
         _, body = hook.wait_for("FromPrometheus")
