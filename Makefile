@@ -47,6 +47,7 @@ bench: setup
 	$(bin)/python -m bench.fleet_reading
 	$(bin)/python -m bench.detection
 	$(bin)/python -m bench.root_causes
+	$(bin)/python -m bench.alerting
 
 lock:
 	@tools/lock
