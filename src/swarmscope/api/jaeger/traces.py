@@ -13,9 +13,9 @@ from swarmscope.api.jaeger.parameters import given_range, trace_ids, trace_query
 from swarmscope.api.jaeger.trace_json import trace_json
 from swarmscope.api.request_times import TimeRange
 from swarmscope.api.traces.endpoint import TraceExchange, TracePath, refuse
-from swarmscope.api.traces.search import find_traces
+from swarmscope.api.traces.search import find_trace_ids
 from swarmscope.api.traces.span_views import to_traces
-from swarmscope.api.traces.trace_ids import parse_trace_id, trace_id_rows, trace_id_text
+from swarmscope.api.traces.trace_ids import parse_trace_id, trace_id_text
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.spans import SpanRows
 
@@ -38,7 +38,7 @@ def asked_trace(exchange: TraceExchange) -> bytes:
 
 def whole_trace(exchange: TraceExchange, trace_id: bytes, range_ns: TimeRange, budget: ReadBudget) -> SpanRows:
     """All spans of the trace. Raises ApiError where there is none, or none that touches the range."""
-    rows = exchange.parts.reader.find_traces(exchange.tenant, trace_id_rows([trace_id]), budget)
+    rows = exchange.whole_traces([trace_id], budget)
     end_ns = rows.start_ns + np.maximum(rows.duration_ns, 0)
     if not ((rows.start_ns < range_ns.end_ns) & (end_ns >= range_ns.start_ns)).any():
         raise refuse(TRACE_NOT_FOUND, 404)
@@ -60,15 +60,15 @@ async def _traces(exchange: TraceExchange) -> Response:
     query = trace_query(exchange)
 
     def make(budget: ReadBudget) -> dict[str, Any]:
-        rows = find_traces(exchange.parts.reader, exchange.tenant, query, budget)
-        return enveloped([] if rows is None else _traces_json(exchange, rows))
+        ids = find_trace_ids(exchange.parts.reader, exchange.tenant, query, budget)
+        return enveloped(_traces_json(exchange, exchange.whole_traces(ids, budget)) if ids else [])
 
     return await exchange.answer(make)
 
 
 async def _traces_by_id(exchange: TraceExchange, ids: list[bytes]) -> Response:
     def make(budget: ReadBudget) -> dict[str, Any]:
-        rows = exchange.parts.reader.find_traces(exchange.tenant, trace_id_rows(ids), budget)
+        rows = exchange.whole_traces(ids, budget)
         found = _traces_json(exchange, rows)
         there = {trace["traceID"] for trace in found}
         missing = [name for name in map(trace_id_text, ids) if name not in there]

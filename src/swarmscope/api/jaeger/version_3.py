@@ -26,7 +26,7 @@ from swarmscope.api.request_times import TimeRange
 from swarmscope.api.traces.endpoint import TraceExchange, TracePath, refuse
 from swarmscope.api.traces.otlp import to_traces_data
 from swarmscope.api.traces.otlp_json import resource_spans_json
-from swarmscope.api.traces.search import TraceQuery, find_traces
+from swarmscope.api.traces.search import TraceQuery, find_trace_ids
 from swarmscope.api.traces.tag_tests import Tag
 from swarmscope.model.contracts import ReadBudget
 from swarmscope.model.jaeger_conventions import EVENT_NAME
@@ -70,10 +70,10 @@ async def _traces(exchange: TraceExchange) -> Response:
     query = _query(exchange)
 
     def make(budget: ReadBudget) -> dict[str, Any]:
-        rows = find_traces(exchange.parts.reader, exchange.tenant, query, budget)
-        if rows is None:
+        ids = find_trace_ids(exchange.parts.reader, exchange.tenant, query, budget)
+        if not ids:
             raise refuse("No traces found", 404)
-        return _result(exchange, rows)
+        return _result(exchange, exchange.whole_traces(ids, budget))
 
     return await exchange.answer(make)
 

@@ -24,6 +24,7 @@ from swarmscope.api.tempo.trace_json import resource_spans_json
 from swarmscope.api.tempo.trace_rows import count_orphans, fitted
 from swarmscope.api.traces.otlp import to_traces_data
 from swarmscope.api.traces.trace_ids import parse_trace_id
+from swarmscope.api.traces.whole_traces import whole_traces
 from swarmscope.lang.traceql import parse_spanset_filter
 from swarmscope.lang.traceql.nodes import SpansetFilter
 from swarmscope.model.contracts import ReadBudget
@@ -80,7 +81,7 @@ def find_trace(exchange: TempoExchange, question: Question, budget: ReadBudget) 
     reader, settings = exchange.parts.reader, exchange.path.settings
     range_ns = question.range_ns
     wanted = np.frombuffer(question.trace_id, np.uint8).reshape(1, TRACE_ID_BYTES)
-    rows = reader.find_traces(exchange.tenant, wanted, budget)
+    rows = whole_traces(reader, exchange.tenant, wanted, budget, settings.max_whole_spans)
     if not len(rows) or (range_ns is not None and not _touches(rows, range_ns)):
         raise refuse("trace not found", 404)
     budget.cancellation.check()

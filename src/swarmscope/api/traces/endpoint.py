@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +13,10 @@ from swarmscope.api.answers import JSON_TYPE, ChunkedAnswer
 from swarmscope.api.exchanges import Exchange, ExchangeParts, answering_route
 from swarmscope.api.failures import ApiError
 from swarmscope.api.traces.parts import TraceApiParts
+from swarmscope.api.traces.trace_ids import trace_id_rows
+from swarmscope.api.traces.whole_traces import whole_traces
 from swarmscope.model.contracts import ReadBudget
+from swarmscope.model.spans import SpanRows
 from swarmscope.query.deadlines import Deadline
 
 Answering = Callable[["TraceExchange"], Awaitable[Response]]
@@ -56,6 +59,13 @@ class TraceExchange:
     def name(self) -> str:
         """The part of the path that names a trace or a service."""
         return str(self._exchange.request.path_params["name"])
+
+    def whole_traces(self, trace_ids: Sequence[bytes], budget: ReadBudget) -> SpanRows:
+        """All spans of the traces. Raises LimitExceededError where they are too many for an answer."""
+        parts = self.parts
+        return whole_traces(
+            parts.reader, self.tenant, trace_id_rows(list(trace_ids)), budget, parts.settings.max_whole_spans
+        )
 
     async def answer(self, make: Callable[[ReadBudget], Any]) -> Response:
         """Answer with the JSON that a worker thread makes."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from swarmscope.api.parts import RequestRecord
+from swarmscope.api.traces.whole_traces import MAX_WHOLE_SPANS
 from swarmscope.api.work import QueryQueue
 from swarmscope.model.contracts import Clock, SpanReader
 from swarmscope.query.promql import PromqlEngine
@@ -21,6 +22,7 @@ class TraceApiSettings:
     max_spans: int = EngineSettings.max_samples  # that one query may hold
     max_read_bytes: int | None = None  # that the store may take for one query
     max_traces: int = 10_000  # of one search
+    max_whole_spans: int = MAX_WHOLE_SPANS  # of the traces in one answer
     version: str = "0.1.0"
 
 

@@ -64,15 +64,6 @@ def find_trace_ids(reader: SpanReader, tenant: str, query: TraceQuery, budget: R
     return list(found)
 
 
-def find_traces(reader: SpanReader, tenant: str, query: TraceQuery, budget: ReadBudget) -> SpanRows | None:
-    """All spans of the traces that `find_trace_ids` gives; None for no trace at all."""
-    ids = find_trace_ids(reader, tenant, query, budget)
-    if not ids:
-        return None
-    wanted = np.frombuffer(b"".join(ids), np.uint8).reshape(len(ids), -1)
-    return reader.find_traces(tenant, wanted, budget)
-
-
 def _to_request(query: TraceQuery, tests: list[TagTest], reader: SpanReader) -> SpanRequest:
     conditions = []
     if query.services is not None:

@@ -9,10 +9,10 @@ from starlette.routing import BaseRoute
 
 from swarmscope.api.answers import plain
 from swarmscope.api.traces.endpoint import TraceExchange, TracePath, refuse
-from swarmscope.api.traces.search import TraceQuery, find_traces
+from swarmscope.api.traces.search import TraceQuery, find_trace_ids
 from swarmscope.api.traces.span_views import to_traces
 from swarmscope.api.traces.tag_tests import Tag
-from swarmscope.api.traces.trace_ids import trace_id_rows, trace_id_text
+from swarmscope.api.traces.trace_ids import trace_id_text
 from swarmscope.api.zipkin.catalogue import EVER, spelled_remotes, spelled_services
 from swarmscope.api.zipkin.parameters import annotation_query, asked_range, durations_of, limit_of, trace_id_of
 from swarmscope.api.zipkin.span_json import span_json
@@ -36,7 +36,7 @@ async def _trace(exchange: TraceExchange) -> Response:
     trace_id = trace_id_of(exchange.name)
 
     def make(budget: ReadBudget) -> Trace:
-        rows = exchange.parts.reader.find_traces(exchange.tenant, trace_id_rows([trace_id]), budget)
+        rows = exchange.whole_traces([trace_id], budget)
         if not len(rows):
             raise refuse(f"{trace_id_text(trace_id)} not found", 404)
         return _traces_json(exchange, rows)[0]
@@ -53,7 +53,7 @@ async def _trace_many(exchange: TraceExchange) -> Response:
         raise refuse("redundant traceId in traceIds")
 
     def make(budget: ReadBudget) -> list[Trace]:
-        rows = exchange.parts.reader.find_traces(exchange.tenant, trace_id_rows(ids), budget)
+        rows = exchange.whole_traces(ids, budget)
         return _traces_json(exchange, rows)
 
     return await exchange.answer(make)
@@ -77,8 +77,8 @@ async def _traces(exchange: TraceExchange) -> Response:
             durations_ns=durations_ns,
             tags=(*tags, Tag(REMOTE_SERVICE, spelled_remotes(exchange, remote, budget))) if remote else tags,
         )
-        rows = find_traces(reader, exchange.tenant, query, budget)
-        return [] if rows is None else _traces_json(exchange, rows)
+        ids = find_trace_ids(reader, exchange.tenant, query, budget)
+        return _traces_json(exchange, exchange.whole_traces(ids, budget)) if ids else []
 
     return await exchange.answer(make)
 

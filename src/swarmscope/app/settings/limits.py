@@ -45,6 +45,9 @@ class QuerySettings(Section):
     )
     max_tails: Count = Field(default=100, description="Clients that may follow log lines at once.")
     max_traces: Count = Field(default=10_000, description="Traces that one search may be asked for.")
+    max_trace_spans: Count = Field(
+        default=250_000, description="Spans of the traces in one answer; more are refused: each takes some kilobytes."
+    )
     max_trace_bytes: SizeOrOff = Field(
         default=ByteSize(64 * _MIB),
         description="A trace in an answer of Tempo's API; of larger ones the earliest spans are given. 0: no limit.",
