@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.api.traces.served import NOW_NS, S, serve
 
 from swarmscope.api.jaeger import routes as jaeger
 from swarmscope.api.zipkin.routes import zipkin_routes
 from swarmscope.testing.plain_spans import PlainSpan, span_id, trace_id
-from tests.api.traces.served import NOW_NS, S, serve
 
 SPANS = [
     PlainSpan(trace_id(1), span_id(at + 1), "a", NOW_NS - S, NOW_NS, resource={"service.name": "x"}) for at in range(5)
