@@ -282,6 +282,7 @@ NOTIFICATIONS_FAILED = _counter(
     "Notifications that were given up, by why; their group tries again.",
     ("integration", "reason"),
 )
+ALERTS_LIMITED = _counter("alertmanager_alerts_limited_total", "New alerts that were not taken, as too many are known.")
 NOTIFICATION_LATENCY_S = _histogram(
     "alertmanager_notification_latency_seconds", "How long an attempt took.", ("integration",), _LATENCY_BUCKETS_S
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
+from swarmscope.alerting.delivery import alert_store
 from swarmscope.alerting.delivery.config_file import parse_config
 from swarmscope.alerting.delivery.house import Delivery, DeliverySettings, Integration, Told
 from swarmscope.alerting.delivery.sending import RetrySettings
@@ -182,3 +183,15 @@ def test_another_configuration_takes_over_what_is_there(open_delivery: Open):
     delivery.reload(parse_config(CONFIG.replace("receiver: a", "receiver: b"), "am.yml"), [Integration("b", 0, other)])
     until(lambda: other.taken)
     assert len(fake.taken) == 1
+
+
+def test_a_flood_of_alerts_is_bounded(open_delivery: Open, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(alert_store, "MAX_ALERTS", 3)
+    fake = Fake()
+    delivery = open_delivery(KeptState(), Integration("a", 0, fake))
+    delivery.take_alerts([alert(str(number)) for number in range(5)])
+    assert sorted(each.name for each in delivery.alerts.all()) == ["0", "1", "2"]
+    # What is known goes on.
+    delivery.take_alerts([alert("2", over=True), alert("4")])
+    until(lambda: any(each.reason == NotificationReason.RESOLVED for each in fake.taken) or len(fake.taken) == 3)
+    assert "4" not in {each.name for each in delivery.alerts.all()}

@@ -11,12 +11,15 @@ from dataclasses import replace
 
 import orjson
 
+from swarmscope.instrument.metrics import ALERTS_LIMITED
 from swarmscope.model.alerts import Alert
 from swarmscope.model.contracts import StateStore
 from swarmscope.model.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
 KIND = "alert"
+# More at once are an accident or an attack; those that are known go on.
+MAX_ALERTS = 100_000
 # So long after its end an alert is forgotten.
 _KEPT_NS = 30 * 60 * 1_000_000_000
 AlertKey = tuple[str, str]  # tenant and fingerprint
@@ -57,14 +60,23 @@ class AlertStore:
                 self._alerts[alert.tenant, alert.fingerprint] = alert
 
     def put(self, alerts: Sequence[Alert]) -> list[Alert]:
-        """Remember alerts; as they are now, merged with what was known."""
+        """Remember alerts; as they are now, merged with what was known. New ones beyond `MAX_ALERTS` are left out."""
         taken: dict[AlertKey, Alert] = {}
+        n_new = n_refused = 0
         for alert in alerts:
             key = alert.tenant, alert.fingerprint
             old = taken.get(key) or self._alerts.get(key)
+            if old is None:
+                if len(self._alerts) + n_new >= MAX_ALERTS:
+                    n_refused += 1
+                    continue
+                n_new += 1
             taken[key] = merged(old, alert) if old is not None and _overlap(old, alert) else alert
         self._alerts |= taken
         self.version += 1
+        if n_refused:
+            ALERTS_LIMITED.inc(n_refused)
+            _log.warning("%d new alerts are not taken: %d are known already", n_refused, len(self._alerts))
         try:
             self._state.write(KIND, {f"{tenant}/{name}": _to_record(each) for (tenant, name), each in taken.items()})
         except UnavailableError as error:
