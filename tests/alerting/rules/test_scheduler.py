@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,3 +184,48 @@ def test_changes_are_kept_as_lines(open_rules: Open):
         return dict(zip(texts, found.values[:, 0].tolist(), strict=True))
 
     until(lambda: states() == {"pending": 1.0, "firing": 1.0}, "two lines")
+
+
+def test_a_group_that_is_slow_delays_no_other(open_rules: Open):
+    other = "- name: h\n  rules:\n  - {alert: Late, expr: up == 0}\n"
+    live = open_rules(DOWN + other)
+    until(lambda: all(group.evaluated_ms for group in live.rules.groups()), "the first evaluation")
+    slow = next(group for key, group in live.rules._groups.items() if key.endswith(";g"))
+    goes_on, evaluate = threading.Event(), slow.evaluate
+    slow.evaluate = lambda *arguments: goes_on.wait(30) and evaluate(*arguments)
+    try:
+        live.write("up", 0, job="a")
+        live.heard.wait_for(lambda alerts: "Late" in [alert.name for alert in alerts])
+        live.write("up", 0, job="b")
+        live.heard.wait_for(lambda alerts: {"a", "b"} <= {alert.labels.get("job") for alert in alerts})
+        assert "Down" not in live.heard.names()
+    finally:
+        goes_on.set()
+    # What came in meanwhile is looked at then.
+    live.heard.wait_for(lambda alerts: sum(alert.name == "Down" for alert in alerts) == 2)
+
+
+def test_the_clock_goes_on_when_who_is_told_fails(open_rules: Open):
+    live = open_rules(DOWN)
+    take = live.heard.take_alerts
+    failed = threading.Event()
+
+    def fail(alerts: object) -> None:
+        failed.set()
+        raise ValueError("a defect")
+
+    live.heard.take_alerts = fail  # type: ignore[method-assign, assignment]
+    live.write("up", 0, job="a")
+    assert failed.wait(30)
+    live.heard.take_alerts = take  # type: ignore[method-assign]
+    live.write("up", 0, job="b")
+    live.heard.wait_for(lambda alerts: {"a", "b"} == {alert.labels["job"] for alert in alerts})
+
+
+def test_nothing_is_kept_of_rules_that_are_gone(open_rules: Open, tmp_path: Path):
+    live = open_rules(DOWN)
+    live.write("up", 0, job="a")
+    until(lambda: live.state.load("rule_alert"), "a record")
+    (tmp_path / "rules" / "r.yml").write_text("groups: []")
+    live.rules.reload()
+    assert live.state.load("rule_alert") == {}

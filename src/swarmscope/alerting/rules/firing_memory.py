@@ -28,12 +28,6 @@ class FiringMemory:
             while len(self._seen) > _MAX_ALERTS:
                 del self._seen[next(iter(self._seen))]
 
-    def forget_before(self, at_ms: int) -> None:
-        """What nobody will ask for any more."""
-        with self._lock:
-            while self._seen and next(iter(self._seen.values()))[1] < at_ms:
-                del self._seen[next(iter(self._seen))]
-
     def since(self, at_ms: int) -> list[Labels]:
         """Labels of alerts that fired at this time or later."""
         with self._lock:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 
 import orjson
 
-from swarmscope.alerting.rules.rules import Rule, RuleGroup
+from swarmscope.alerting.rules.rules import RuleGroup
 from swarmscope.alerting.rules.state_machine import ActiveAlert, RuleAlerts
 from swarmscope.model.alerts import AlertPhase
 from swarmscope.model.contracts import StateStore
@@ -16,10 +17,18 @@ KIND = "rule_alert"
 _OUTAGE_TOLERANCE_MS = 3_600_000
 
 
-def rule_key(group: RuleGroup, rule: Rule) -> str:
-    """What a rule is known by over restarts: its group, its name and what it asks."""
-    told = repr((group.key, type(rule).__name__, rule.name, rule.expr, sorted(rule.labels.items())))
-    return blake2b(told.encode(), digest_size=12).hexdigest()
+def rule_keys(group: RuleGroup) -> list[str]:
+    """What rules are known by over restarts and changes: their group, name and labels, and their place among equals.
+
+    The expression is no part of it, as in Prometheus: an alert whose threshold is changed goes on.
+    """
+    counts: Counter[str] = Counter()
+    keys = []
+    for rule in group.rules:
+        told = repr((group.key, type(rule).__name__, rule.name, sorted(rule.labels.items())))
+        keys.append(blake2b(f"{told}{counts[told]}".encode(), digest_size=12).hexdigest())
+        counts[told] += 1
+    return keys
 
 
 def to_record(alert: ActiveAlert, seen_ms: int) -> bytes:

@@ -26,4 +26,4 @@ class SchedulerSettings:
     query_offset_ms: int = 0
     spacing_s: float = 0.1  # least time between two evaluations of a rule for events
     event_share: float = 0.5  # of one core, that evaluations for events may take
-    n_threads: int = 2
+    n_threads: int = 4  # more than cores: a group that waits for its limit of time must not delay the others

@@ -103,6 +103,22 @@ class RuleAlerts:
         self._forget_cooldowns(at_ms)
         return changes
 
+    def take_over(self, old: RuleAlerts) -> None:
+        """Go on from what the rule knew in an earlier form, which is not used any more."""
+        self.by_fingerprint, self._last_fired_ms = old.by_fingerprint, old._last_fired_ms
+
+    def next_ms(self) -> int | None:
+        """When an alert changes by time alone, as long as the results stay; None where none does."""
+        times_ms = []
+        for alert in self.by_fingerprint.values():
+            if alert.phase == AlertPhase.PENDING:
+                ripe_ms = alert.active_ms + self.timing.for_ms
+                last_ms = self._last_fired_ms.get(alert.fingerprint)
+                times_ms.append(ripe_ms if last_ms is None else max(ripe_ms, last_ms + self.timing.cooldown_ms))
+            elif alert.phase == AlertPhase.FIRING and alert.keep_firing_since_ms:
+                times_ms.append(alert.keep_firing_since_ms + self.timing.keep_firing_for_ms)
+        return min(times_ms, default=None)
+
     def clear(self) -> None:
         """Forget all, as where a limit was hit."""
         self.by_fingerprint.clear()

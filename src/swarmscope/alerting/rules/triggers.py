@@ -12,16 +12,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from swarmscope.alerting.rules.rules import Rule, RuleKind
+from swarmscope.alerting.rules.evaluation import ALERTS, ALERTS_FOR_STATE
+from swarmscope.alerting.rules.firing_memory import is_match
+from swarmscope.alerting.rules.rules import RecordingRule, Rule, RuleKind
 from swarmscope.lang.logql import parse_metric_query
 from swarmscope.lang.promql import parse_promql
 from swarmscope.lang.promql.nodes import MatrixSelector, VectorSelector, walk
 from swarmscope.model.errors import SwarmscopeError
 from swarmscope.model.labels import METRIC_NAME
-from swarmscope.model.matchers import MatchOperator
+from swarmscope.model.matchers import Matcher, MatchOperator
 
 _UNSEEN, _NOBODY, _WATCHED = 0, 1, 2
-_MAX_WAITING = 4_000_000  # series numbers; beyond, every rule over metrics is evaluated
+# Every evaluation of an alerting rule writes these: a rule over them would have itself evaluated without end.
+_OWN_SERIES = frozenset({ALERTS, ALERTS_FOR_STATE})
 
 
 class RuleAt(NamedTuple):
@@ -38,24 +41,58 @@ class SeriesNames(NamedTuple):
     metric_name: Callable[[int], str]
 
 
-def metric_names(rule: Rule) -> set[str]:
-    """Names of the metrics that a PromQL rule reads; those that are not named by equality are left out."""
+def name_matchers(rule: Rule) -> list[tuple[Matcher, ...]]:
+    """What each selector of a PromQL rule says of the metric's name; () where it says nothing."""
     if rule.kind != RuleKind.PROMQL or not rule.expr:
-        return set()
+        return []
     try:
         tree = parse_promql(rule.expr)
     except SwarmscopeError:
-        return set()
-    found = set()
-    for node in walk(tree):
-        selector = node.vector if isinstance(node, MatrixSelector) else node
-        if isinstance(selector, VectorSelector):
-            found |= {
-                matcher.value
-                for matcher in selector.matchers
-                if matcher.name == METRIC_NAME and matcher.operator == MatchOperator.EQUAL
-            }
-    return found
+        return []
+    selectors = (node.vector if isinstance(node, MatrixSelector) else node for node in walk(tree))
+    return [
+        tuple(matcher for matcher in selector.matchers if matcher.name == METRIC_NAME)
+        for selector in selectors
+        if isinstance(selector, VectorSelector)
+    ]
+
+
+class _Readers:
+    """Which rules read a metric, by its name."""
+
+    def __init__(self, rules: Mapping[RuleAt, Rule]) -> None:
+        self._by_name: dict[str, set[RuleAt]] = {}
+        self._by_pattern: dict[tuple[Matcher, ...], set[RuleAt]] = {}
+        self._writers: dict[str, set[RuleAt]] = {}
+        self._of_id: dict[int, set[RuleAt]] = {}
+        for at, rule in rules.items():
+            if isinstance(rule, RecordingRule):
+                self._writers.setdefault(rule.record, set()).add(at)
+            for matchers in name_matchers(rule):
+                equal = [each.value for each in matchers if each.operator == MatchOperator.EQUAL]
+                if equal:
+                    self._by_name.setdefault(equal[0], set()).add(at)
+                else:
+                    self._by_pattern.setdefault(matchers, set()).add(at)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name or self._by_pattern)
+
+    def of(self, metric_id: int, name: Callable[[int], str]) -> set[RuleAt]:
+        """Rules that read the metric; those that write it themselves are left out."""
+        found = self._of_id.get(metric_id)
+        if found is None:
+            found = self._of_id[metric_id] = self._find(name(metric_id))
+        return found
+
+    def _find(self, name: str) -> set[RuleAt]:
+        if name in _OWN_SERIES:
+            return set()
+        found = set(self._by_name.get(name, ()))
+        for matchers, rules in self._by_pattern.items():
+            if all(is_match(matcher, {METRIC_NAME: name}) for matcher in matchers):
+                found |= rules
+        return found - self._writers.get(name, set())
 
 
 class Triggers:
@@ -65,39 +102,35 @@ class Triggers:
         self._names, self._wake = names, wake
         self._lock = threading.Lock()
         self._flags = np.zeros(1024, np.uint8)
-        self._waiting: list[NDArray[np.int64]] = []
-        self._n_waiting = 0
-        self._has_lines = self._has_spans = False
-        self._by_metric: dict[str, set[RuleAt]] = {}
+        self._is_waiting = np.zeros(1024, np.bool_)  # series that were committed since the last `take`
+        self._has_series = self._has_lines = self._has_spans = False
+        self._readers = _Readers({})
         self._of_lines: set[RuleAt] = set()
         self._of_spans: set[RuleAt] = set()
-        self._rules_of_id: dict[int, set[RuleAt]] = {}
 
     def watch(self, rules: Mapping[RuleAt, Rule]) -> None:
         """These are the rules from now on."""
-        by_metric: dict[str, set[RuleAt]] = {}
-        for at, rule in rules.items():
-            for name in metric_names(rule):
-                by_metric.setdefault(name, set()).add(at)
+        readers = _Readers(rules)
         with self._lock:
-            self._by_metric, self._rules_of_id = by_metric, {}
+            self._readers = readers
             self._of_lines = {at for at, rule in rules.items() if rule.kind == RuleKind.LOGQL and _is_query(rule)}
             self._of_spans = {at for at, rule in rules.items() if rule.kind == RuleKind.TRACEQL}
             self._flags[:] = _UNSEEN
 
     def metrics_committed(self, series: NDArray[np.int64]) -> None:
         """As `CommitObserver`."""
-        if not self._by_metric or not len(series):
+        if not self._readers or not len(series):
             return
         with self._lock:
             top = int(series.max()) + 1
             if top > len(self._flags):
-                self._flags = np.concatenate([self._flags, np.zeros(2 * top - len(self._flags), np.uint8)])
+                more = 2 * top - len(self._flags)
+                self._flags = np.concatenate([self._flags, np.zeros(more, np.uint8)])
+                self._is_waiting = np.concatenate([self._is_waiting, np.zeros(more, np.bool_)])
             hit = series[self._flags[series] != _NOBODY]
-            if not len(hit) or self._n_waiting > _MAX_WAITING:
+            if not len(hit):
                 return
-            self._waiting.append(hit.copy())
-            self._n_waiting += len(hit)
+            self._is_waiting[hit] = self._has_series = True
         self._wake()
 
     def logs_committed(self, streams: NDArray[np.int64]) -> None:
@@ -115,32 +148,32 @@ class Triggers:
     def take(self) -> set[RuleAt]:
         """The rules that what was committed since the last call concerns."""
         with self._lock:
-            waiting, self._waiting, self._n_waiting = self._waiting, [], 0
             found: set[RuleAt] = set()
             if self._has_lines:
                 found |= self._of_lines
             if self._has_spans:
                 found |= self._of_spans
-            self._has_lines = self._has_spans = False
-        if waiting:
-            found |= self._rules_of(np.unique(np.concatenate(waiting)))
+            series, readers = np.flatnonzero(self._is_waiting) if self._has_series else None, self._readers
+            if series is not None:
+                self._is_waiting[series] = False
+            self._has_series = self._has_lines = self._has_spans = False
+        if series is not None:
+            found |= self._rules_of(series, readers)
         return found
 
-    def _rules_of(self, series: NDArray[np.int64]) -> set[RuleAt]:
+    def _rules_of(self, series: NDArray[np.int64], readers: _Readers) -> set[RuleAt]:
         ids = self._names.metric_ids(series)
         found: set[RuleAt] = set()
         unwatched = []
         for metric_id in np.unique(ids).tolist():
-            rules = self._rules_of_id.get(metric_id)
-            if rules is None:
-                rules = self._by_metric.get(self._names.metric_name(metric_id), set())
-                self._rules_of_id[metric_id] = rules
+            rules = readers.of(metric_id, self._names.metric_name)
             if not rules:
                 unwatched.append(metric_id)
             found |= rules
         is_nobody = np.isin(ids, np.array(unwatched, ids.dtype))
         with self._lock:
-            self._flags[series] = np.where(is_nobody, _NOBODY, _WATCHED)
+            if readers is self._readers:  # else there are other rules by now
+                self._flags[series] = np.where(is_nobody, _NOBODY, _WATCHED)
         return found
 
 
