@@ -126,9 +126,10 @@ def _install_node(folder: Path) -> None:
 def _install_python(folder: Path, requirements: str = "requirements.txt") -> None:
     # The files name all that is wanted; of CrewAI's dependencies they leave some out.
     wanted = ["--quiet", "--require-hashes", "--no-deps", "-r", str(SOURCES / requirements)]
-    if shutil.which("uv") is not None:
-        _run(["uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
-        _run(["uv", "pip", "install", "--python", str(folder / "bin" / "python"), *wanted], folder)
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if uv is not None:
+        _run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], folder)
+        _run([uv, "pip", "install", "--python", str(folder / "bin" / "python"), *wanted], folder)
         return
     try:
         venv.create(folder, with_pip=True)
