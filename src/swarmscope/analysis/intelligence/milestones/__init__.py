@@ -1,0 +1,1 @@
+"""Learning milestones: where a series of results changed, and what that change was."""
