@@ -11,6 +11,7 @@ from swarmscope.sdk.agent_spans import AgentSpanProcessor, AgentSpanSettings
 from swarmscope.sdk.configuration import configure, current, dropped, flush, make_telemetry, shutdown
 from swarmscope.sdk.conversation import conversation, current_conversation
 from swarmscope.sdk.emergence import trace_consciousness_emergence
+from swarmscope.sdk.evaluations import record_evaluation
 from swarmscope.sdk.intelligence.brain_state import BRAIN_STATE_SCHEMA, BrainStateError, check_brain_state
 from swarmscope.sdk.intelligence.collector import IntelligenceMetricsCollector
 from swarmscope.sdk.interactions import MultiAgentTracer, receive_agent_interaction
@@ -41,6 +42,7 @@ __all__ = [
     "inference",
     "make_telemetry",
     "receive_agent_interaction",
+    "record_evaluation",
     "record_usage",
     "shutdown",
     "tool",
