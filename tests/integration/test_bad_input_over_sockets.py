@@ -27,12 +27,14 @@ from tests.integration import damaged_bodies as damaged
 from tests.integration.acknowledged_load import Ledger, Load
 from tests.integration.acknowledged_samples import check, make_plans
 from tests.integration.processes import SwarmscopeServer, remote_write, write_request
+from tests.portion import portion
 
 pytestmark = pytest.mark.slow
 
 SEED = 4_000
 ROUNDS = 3
-N_WRITES, N_EXPORTS, N_CALLS, N_QUERIES = 700, 500, 200, 300  # in each round
+# In each round.
+N_WRITES, N_EXPORTS, N_CALLS, N_QUERIES = (portion(whole, whole // 4) for whole in (700, 500, 200, 300))
 MAX_RSS = 3 << 29
 EXPORT = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 SETTINGS = {

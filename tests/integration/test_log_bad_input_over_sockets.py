@@ -21,12 +21,14 @@ from tests.integration.acknowledged_load import Ledger, Load
 from tests.integration.log_reading import loki_api, read_lines
 from tests.integration.processes import SwarmscopeServer
 from tests.integration.test_bad_input_over_sockets import Sender, process_of, run_threads
+from tests.portion import portion
 
 pytestmark = pytest.mark.slow
 
 SEED = 4_100
 ROUNDS = 2
-N_PUSHES, N_EXPORTS, N_CALLS, N_QUERIES = 400, 300, 150, 150  # in each round
+# In each round.
+N_PUSHES, N_EXPORTS, N_CALLS, N_QUERIES = (portion(whole, whole // 3) for whole in (400, 300, 150, 150))
 MAX_RSS = 3 << 29
 SETTINGS = {
     "STORAGE__FLUSH_AFTER": "300ms",

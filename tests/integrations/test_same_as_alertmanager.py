@@ -69,7 +69,7 @@ class Alertmanager:
         receiver_config: dict[str, Any] = {"name": "team-x"}
         for kind, settings in _settings(url).items():
             receiver_config[f"{kind}_configs"] = [{**settings, "send_resolved": True}]
-        route = {"receiver": "team-x", "group_by": ["alertname"], "group_wait": "500ms", "group_interval": "300ms"}
+        route = {"receiver": "team-x", "group_by": ["alertname"], "group_wait": "2s", "group_interval": "300ms"}
         (folder / "am.yml").write_text(yaml.safe_dump({"route": route, "receivers": [receiver_config]}))
         self.log = (folder / "log").open("wb")
         command = [

@@ -82,7 +82,8 @@ def _serve(settings: Settings, jobs: ScrapeSettings, cache: Path, console: Conso
     def show(addresses: Sequence[Listening]) -> None:
         _show_addresses(addresses, settings, Console())
         # All is compiled, so what is left is to load it, which need not keep the first request waiting.
-        threading.Thread(target=load_kernels, name="warm-up", daemon=True).start()
+        if settings.api.warm_up:
+            threading.Thread(target=load_kernels, name="warm-up", daemon=True).start()
 
     listeners = bind_listeners(settings)
 

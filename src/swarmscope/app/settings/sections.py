@@ -154,6 +154,11 @@ class ApiSettings(Section):
         default=".*", description="Origins whose pages may call the API from a browser: a regular expression."
     )
     worker_threads: Count = Field(default=16, description="Threads that decode, write and evaluate.")
+    warm_up: bool = Field(
+        default=True,
+        description="Load all that is compiled right after a start; otherwise each part with the first request that "
+        "needs it, which saves some processor seconds a start.",
+    )
 
 
 class AuthSettings(Section):
