@@ -141,6 +141,20 @@ FLEET_FAILURES = _counter(
 )
 FLEET_AGENTS = _gauge("swarmscope_fleet_agents", "Agents in the registry.")
 
+EVALUATIONS = _counter(
+    "swarmscope_evaluations_total", "Results of evaluators that were read out of spans and lines.", ("signal",)
+)
+REFUSED_EVALUATIONS = _counter(
+    "swarmscope_evaluations_refused_total",
+    "Results of evaluators that count in no series: malformed, too_many (of one batch), overload (the queue was full), "
+    "tenants (too many tenants), range (outside of what a declared name or objective allows).",
+    ("reason",),
+)
+EVALUATION_FAILURES = _counter(
+    "swarmscope_evaluations_failures_total",
+    "Times that series of evaluations could not be made or written.",
+    ("stage",),
+)
 NORMALISED_SPANS = _counter(
     "swarmscope_normalised_spans_total",
     "Spans that say something of agents, by the convention they follow.",

@@ -93,7 +93,7 @@ def test_bad_input_is_named() -> None:
     detector = OnlineDetector(PRIOR)
     with pytest.raises(ModelError, match="nan"):
         detector.observe(math.nan)
-    with pytest.raises(ModelError, match="hazard 1.5"):
+    with pytest.raises(ModelError, match=r"hazard 1\.5"):
         OnlineDetector(PRIOR, 1.5)
     with pytest.raises(ModelError, match="no prior"):
         OnlineDetector(Prior(0, 0, 1, 1))

@@ -23,7 +23,7 @@ def best_by_all_pairs(values: NDArray[np.float64], penalty: float, min_size: int
     n = len(values)
     best: list[tuple[float, list[int]]] = [(-penalty, [])] + [(math.inf, [])] * n
     for end in range(1, n + 1):
-        for start in range(0, end - min_size + 1):
+        for start in range(end - min_size + 1):
             part = values[start:end]
             cost = best[start][0] + float(np.sum((part - part.mean()) ** 2)) + penalty
             if cost < best[end][0]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from swarmscope.ingest.genai.evaluation_results import has_annotations
 from swarmscope.ingest.genai.normaliser import SpanNormaliser
 from swarmscope.ingest.genai.observed_logs import ObservedLogSink
 from swarmscope.ingest.genai.observed_spans import ObservedSpanSink
@@ -42,6 +43,7 @@ def warm_up() -> None:
     nowhere, normaliser = _Nowhere(), SpanNormaliser(Vocabulary(), 1, Prices())
     spans = ObservedSpanSink(nowhere, normaliser, nowhere)
     spans.write_spans(_spans())
+    has_annotations(_spans().attributes)
     ObservedLogSink(nowhere, normaliser, nowhere).write_logs(_lines())
 
 

@@ -80,7 +80,9 @@ class OnlineDetector:
         return self._runs[:, 0].astype(np.int64), self._runs[:, 1].copy()
 
 
-def _extended(runs: NDArray[np.float64], value: float, prior: NDArray[np.float64], hazard: float) -> NDArray[np.float64]:
+def _extended(
+    runs: NDArray[np.float64], value: float, prior: NDArray[np.float64], hazard: float
+) -> NDArray[np.float64]:
     """Runs after one more value; those below the tail, and beyond the room, are dropped."""
     probability, (mean, weight, shape, rate) = runs[:, 1], runs[:, 2:].T
     off = value - mean
