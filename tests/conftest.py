@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from itertools import groupby, islice
 
@@ -20,6 +21,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Long tests first, so that no process is alone with one at the end."""
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
     items[:] = in_shares(items, n_processes)
+
+
+def pytest_collection_finish() -> None:
+    """What collecting has made stays to the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def in_shares(items: list[pytest.Item], n_shares: int) -> list[pytest.Item]:

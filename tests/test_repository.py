@@ -4,8 +4,10 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
@@ -16,24 +18,50 @@ MAX_FUNCTION_LINES, MAX_FILE_LINES, MAX_PARAMETERS = 60, 600, 6
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Function(NamedTuple):
+    """What the tests ask of one function."""
+
+    place: str
+    n_lines: int  # without the docstring
+    n_parameters: int
+    is_command: bool  # whose parameters are options, declared there and nowhere else
+    is_annotated: bool
+
+
+class Source(NamedTuple):
+    """What the tests ask of one file; the tree is not kept."""
+
+    functions: list[Function]
+    classes: list[str]
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _source(path: Path) -> Source:
+    functions, classes = [], []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            classes.append(node.name)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            functions.append(_function(path, node))
+    return Source(functions, classes)
 
 
-def _functions(path: Path) -> list[Function]:
-    return [node for node in ast.walk(_tree(path)) if isinstance(node, Function)]
+def _function(path: Path, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    parameters = tuple(argument for argument in every if argument.arg not in ("self", "cls"))
+    return Function(
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}",
+        _n_lines(node),
+        len(parameters),
+        any("command" in ast.unparse(decorator) for decorator in node.decorator_list),
+        node.returns is not None and all(argument.annotation is not None for argument in parameters),
+    )
 
 
-def _place(path: Path, node: Function) -> str:
-    return f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-
-
-def _n_lines(node: Function) -> int:
-    """Lines of the function without its docstring."""
+def _n_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     assert node.end_lineno is not None
     lines = node.end_lineno - node.lineno + 1
     first = node.body[0]
@@ -43,27 +71,18 @@ def _n_lines(node: Function) -> int:
     return lines
 
 
-def _parameters(node: Function) -> list[ast.arg]:
-    arguments = node.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [argument for argument in every if argument.arg not in ("self", "cls")]
-
-
-def _is_command(node: Function) -> bool:
-    """A command's parameters are its options; there they are declared and nowhere else."""
-    return any("command" in ast.unparse(decorator) for decorator in node.decorator_list)
+def _functions() -> Iterator[Function]:
+    for path in SOURCES:
+        yield from _source(path).functions
 
 
 def test_functions_are_short():
-    found = [f"{_place(path, node)}: {_n_lines(node)} lines" for path in SOURCES for node in _functions(path)
-             if _n_lines(node) > MAX_FUNCTION_LINES]  # fmt: skip
-    assert found == []
+    assert [f"{each.place}: {each.n_lines} lines" for each in _functions() if each.n_lines > MAX_FUNCTION_LINES] == []
 
 
 def test_functions_have_few_parameters():
-    found = [f"{_place(path, node)}: {len(_parameters(node))}" for path in SOURCES for node in _functions(path)
-             if len(_parameters(node)) > MAX_PARAMETERS and not _is_command(node)]  # fmt: skip
-    assert found == []
+    found = [each for each in _functions() if each.n_parameters > MAX_PARAMETERS and not each.is_command]
+    assert [f"{each.place}: {each.n_parameters}" for each in found] == []
 
 
 def test_files_are_short():
@@ -77,20 +96,15 @@ def test_half_of_all_files_are_below_200_lines():
 
 
 def test_everything_is_annotated():
-    found = []
-    for path in SOURCES:
-        for node in _functions(path):
-            bare = [argument.arg for argument in _parameters(node) if argument.annotation is None]
-            if bare or node.returns is None:
-                found.append(f"{_place(path, node)}: {bare or 'return'}")
-    assert found == []
+    assert [each.place for each in _functions() if not each.is_annotated] == []
 
 
 def test_nothing_has_a_name_that_says_nothing():
     found = [str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*") if path.stem.lower() in FORBIDDEN_NAMES]
     for path in SOURCES:
-        classes = [node.name for node in ast.walk(_tree(path)) if isinstance(node, ast.ClassDef)]
-        found += [name for name in classes if re.findall("[A-Z][a-z]*", name)[-1].lower() in FORBIDDEN_NAMES]
+        found += [
+            name for name in _source(path).classes if re.findall("[A-Z][a-z]*", name)[-1].lower() in FORBIDDEN_NAMES
+        ]
     assert found == []
 
 

@@ -55,7 +55,7 @@ def test_mutated_bodies(write: Write) -> None:
 
 
 @given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=portion(2000, 150), deadline=None)
+@settings(max_examples=portion(2000, 60), deadline=None)
 def test_noise(body: bytes, is_compact: bool) -> None:
     decode(body, is_compact=is_compact)
 

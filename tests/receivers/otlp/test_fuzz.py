@@ -15,8 +15,9 @@ from swarmscope.receivers.otlp.export import OtlpMetrics
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.otlp.warm_up import _to_request
 from swarmscope.testing.sinks import RecordingSink
+from tests.portion import portion
 
-N = 1500
+N = portion(1500, 500)
 
 
 def check(batch: MetricBatch) -> None:

@@ -14,10 +14,11 @@ from swarmscope.receivers.otlp.log_export import OtlpLogs
 from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.otlp.warm_up import to_log_request
 from swarmscope.testing.sinks import RecordingLogSink
+from tests.portion import portion
 from tests.receivers.otlp.test_fuzz import cut, flip, noise
 from tests.receivers.wire.log_batches import check_log_batch
 
-N = 1500
+N = portion(1500, 500)
 
 
 class CheckingSink(RecordingLogSink):

@@ -21,10 +21,11 @@ from swarmscope.receivers.otlp.settings import OtlpSettings
 from swarmscope.receivers.otlp.span_export import OtlpTraces
 from swarmscope.receivers.otlp.warm_up import to_span_request
 from swarmscope.receivers.wire.utf8 import invalid_utf8
+from tests.portion import portion
 from tests.receivers.otlp.span_requests import to_json
 from tests.receivers.otlp.test_fuzz import cut, flip, noise
 
-N = 2000
+N = portion(2000, 500)
 WIDTHS = {ValueKind.BOOL: 1, ValueKind.INT: NUMBER_BYTES, ValueKind.DOUBLE: NUMBER_BYTES, ValueKind.EMPTY: 0}
 NESTED = {ValueKind.ARRAY: common_pb2.ArrayValue, ValueKind.MAP: common_pb2.KeyValueList}
 

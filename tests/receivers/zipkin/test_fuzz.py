@@ -71,7 +71,7 @@ FIELDS = (*EVERYTHING, "binaryAnnotations")
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), json_values, max_size=6), max_size=3))
-@settings(max_examples=portion(500, 150), deadline=None)
+@settings(max_examples=portion(500, 60), deadline=None)
 def test_fields_of_any_type(spans: list[dict[str, Any]]) -> None:
     body = json.dumps([EVERYTHING | span for span in spans]).encode(errors="replace")
     for form in (Format.JSON_V1, Format.JSON_V2):

@@ -1,5 +1,7 @@
 import math
+import os
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from swarmscope.model.labels import LabelSets
 from swarmscope.model.matchers import Matcher, MatchOperator
 from swarmscope.model.metrics import UNKNOWN_SERIES, MetricBatch
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
+from tests.store.new_folders import copy_new_folder
 
 ALL_TIME = (-(1 << 61), 1 << 61)
 
@@ -68,12 +71,22 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
+@pytest.fixture(scope="session")
+def copy_new(tmp_path_factory):
+    """Makes a folder as a first start leaves it."""
+    kept = tmp_path_factory.getbasetemp()
+    # The folder above is that of all workers.
+    return partial(copy_new_folder, kept=kept.parent if "PYTEST_XDIST_WORKER" in os.environ else kept)
+
+
 @pytest.fixture
-def open_store(folder):
+def open_store(folder, copy_new):
     opened = []
 
     def open_(**settings):
         settings.setdefault("metrics_retention_s", None)
+        if not folder.exists():
+            copy_new(folder)
         store = EmbeddedStore(StoreSettings(folder, **settings), SystemClock())
         opened.append(store)
         return store

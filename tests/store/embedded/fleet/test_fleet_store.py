@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tests.portion import portion
 from tests.store.embedded.conftest import SystemClock
 
 from swarmscope.model.agents import NO_TEXT, AgentOperation, AgentSpans, Vocabulary
@@ -35,10 +36,12 @@ def words():
 
 
 @pytest.fixture
-def open_fleet(tmp_path, words):
+def open_fleet(tmp_path, words, copy_new):
     opened = []
 
     def opening() -> EmbeddedStore:
+        if not any(tmp_path.iterdir()):
+            copy_new(tmp_path)
         settings = StoreSettings(tmp_path, metrics_retention_s=None, vocabulary=words)
         settings = dataclasses.replace(settings, spans=dataclasses.replace(settings.spans, retention_s=None))
         store = EmbeddedStore(settings, SystemClock())
@@ -199,7 +202,7 @@ def test_conversations_agents_and_findings(open_fleet, words):
     assert (second.begin_ns, second.end_ns, second.errors) == (T + 1000, T + 3500, 0)
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3, 5])
+@pytest.mark.parametrize("failing", [2, 5, 1, 3][: portion(4, 2)])
 def test_a_write_that_was_cut_off_counts_for_nothing(open_fleet, words, monkeypatch, failing):
     store = open_fleet()
     rows = rows_of(words, edges=[(0, "a", "b", 2, 5)], usage=[(0, "a", "m", 1, 0.5)])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.logs import LineRequest
 from swarmscope.store.embedded.logs.needle_plan import needle_conditions, needle_words
+from tests.portion import portion
 from tests.store.embedded.conftest import budget
 from tests.store.embedded.logs.log_cases import EVER, T_NS, entry, log_batch
 
@@ -97,7 +98,7 @@ def _check(store, lines, needles, absent):
 
 def test_every_piece_of_every_line_finds_it(filled, lines):
     for text in LINES:
-        for begin in range(0, min(len(text), 60), 3):
+        for begin in range(0, min(len(text), 60), portion(3, 9)):
             for length in (1, 4, 11):
                 _check(filled, lines, [text[begin : begin + length]], [])
 
@@ -106,7 +107,7 @@ def test_any_needles(filled, lines):
     pieces = st.sampled_from([text[a : a + n] for text in LINES for a in range(len(text)) for n in (1, 2, 5, 9)])
     texts = st.one_of(pieces, st.text(alphabet="zebra%_\\'\"\x00é日1 -🐢", max_size=8))
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=portion(150, 50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(texts, max_size=3), st.lists(texts, max_size=2))
     def check(needles, absent):
         _check(filled, lines, needles, absent)
@@ -121,7 +122,7 @@ def test_values_may_be_spelled_behind_a_backslash(filled, lines, value):
 
 
 @pytest.mark.parametrize("backward", [True, False])
-@pytest.mark.parametrize("n_rare", [3, 1500])
+@pytest.mark.parametrize("n_rare", [3, portion(1500, 500)])
 def test_a_walk_finds_every_rare_line(store, backward, n_rare):
     rare = set(range(0, 30 * n_rare, 30))
     entries = [
