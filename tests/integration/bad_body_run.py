@@ -20,7 +20,7 @@ from tests.integration import damaged_bodies as damaged
 from tests.portion import portion
 
 _ALL_BODIES = 100_000
-N_BODIES = portion(_ALL_BODIES, _ALL_BODIES // 20)
+N_BODIES = portion(_ALL_BODIES, _ALL_BODIES // 10)
 MAX_UNPACKED = 8 << 20
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _SOUND = 400  # bodies of each kind

@@ -26,6 +26,7 @@ from swarmscope.receivers.remote_write.schema import V1, V2
 from tests.integration import damaged_bodies as damaged
 from tests.integration.acknowledged_load import Ledger, Load
 from tests.integration.acknowledged_samples import check, make_plans
+from tests.integration.log_reading import wait_until
 from tests.integration.processes import SwarmscopeServer, remote_write, write_request
 from tests.portion import portion
 
@@ -328,7 +329,7 @@ def test_nothing_is_left_behind(server: SwarmscopeServer) -> None:
         poke(server.port, BROKEN_REQUESTS[6])
         poke(server.otlp_http_port, BROKEN_REQUESTS[14])
     # The store's own threads come and go; one left by each connection would be a hundred.
-    assert process.num_threads() <= n_threads + 50
+    wait_until(lambda: process.num_threads() <= n_threads + 50, "threads that end")
     assert process.memory_info().rss < MAX_RSS
     assert process.num_fds() < 600
     remote_write(server, write_request([({"__name__": "after_all"}, [(damaged.T_MS, 7.0)])]))

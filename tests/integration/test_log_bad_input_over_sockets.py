@@ -18,7 +18,7 @@ from tests.integration import damaged_bodies as damage
 from tests.integration import damaged_log_bodies as damaged
 from tests.integration.acknowledged_lines import EXPORT, check, make_plans
 from tests.integration.acknowledged_load import Ledger, Load
-from tests.integration.log_reading import loki_api, read_lines
+from tests.integration.log_reading import loki_api, read_lines, wait_until
 from tests.integration.processes import SwarmscopeServer
 from tests.integration.test_bad_input_over_sockets import Sender, process_of, run_threads
 from tests.portion import portion
@@ -179,7 +179,8 @@ def test_nothing_is_left_behind(server: SwarmscopeServer) -> None:
         connection.putheader("content-length", "100")
         connection.endheaders(b"short")
         connection.close()
-    assert process.num_threads() <= n_threads + 50  # the store's own come and go
+    # The store's own come and go.
+    wait_until(lambda: process.num_threads() <= n_threads + 50, "threads that end")
     assert process.memory_info().rss < MAX_RSS
     lines = (server.folder / "log").read_text(errors="replace").splitlines()
     bad = [line for line in lines if "Traceback" in line or " ERROR " in line]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import subprocess
 import time
@@ -102,9 +103,9 @@ def test_sampled_traces_are_whole(tmp_path: Path) -> None:
     assert failed
     assert failed <= found.keys(), f"{len(failed - found.keys())} of {len(failed)} traces with errors are gone"
     ordinary = sent.keys() - cut - failed
-    assert len(ordinary) > 100
-    # Four times the deviation of so many.
-    assert len(ordinary & found.keys()) / len(ordinary) == pytest.approx(SHARE, abs=0.19)
+    assert len(ordinary) > portion(100, 40)
+    deviation = math.sqrt(SHARE * (1 - SHARE) / len(ordinary))
+    assert len(ordinary & found.keys()) / len(ordinary) == pytest.approx(SHARE, abs=4 * deviation)
     server.kill()
 
 
