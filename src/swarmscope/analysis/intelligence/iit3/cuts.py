@@ -1,0 +1,93 @@
+"""What each cut of the units changes: the distance of the cause-effect structures before and after."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from swarmscope.analysis.intelligence.iit3.concepts import Memory, Room, System, fill_structure, make_room, make_system
+from swarmscope.analysis.intelligence.iit3.repertoires import Factors, fill_factors, fill_repertoires, make_factors
+from swarmscope.analysis.intelligence.iit3.structure_distance import Market, make_market, structure_distance
+
+# Cuts within this of the least are tied; what lies further above it need not be known.
+TIE = 1e-6
+
+
+class Workplace(NamedTuple):
+    """All that a computation writes to. Threads may share `factors` and `whole` once these are filled."""
+
+    factors: Factors
+    whole: System
+    cut: System
+    room: Room
+    market: Market
+
+
+def make_workplace(n_units: int) -> Workplace:
+    """Return room for one computation of `n_units` units."""
+    return Workplace(
+        make_factors(n_units), make_system(n_units), make_system(n_units), make_room(n_units), make_market(n_units)
+    )
+
+
+def share_workplace(place: Workplace) -> Workplace:
+    """Return room for another thread to measure cuts of the same units."""
+    n_units = place.whole.subsets.n_units
+    known = place.room.memory
+    memory = Memory(known.bound.copy(), known.is_exact.copy(), known.partition.copy())
+    room = make_room(n_units)._replace(memory=memory)
+    return Workplace(place.factors, place.whole, make_system(n_units), room, make_market(n_units))
+
+
+def targets_of(n_units: int) -> NDArray[np.int64]:
+    """Return what may be severed from the rest, as masks."""
+    return np.arange(1, (1 << n_units) - 1, dtype=np.int64)
+
+
+@njit(nogil=True, cache=True)
+def begin(tpm, now, place: Workplace):  # type: ignore[no-untyped-def]
+    """Take up a TPM [2^n, n] in the state numbered `now`; whether any state leads there."""
+    fill_factors(tpm, now, place.whole.subsets, place.factors)
+    memory = place.room.memory
+    memory.bound[:] = 1e9
+    memory.is_exact[:] = False
+    memory.partition[:] = 0
+    return fill_repertoires(place.factors, 0, place.whole.subsets, place.whole.repertoires)
+
+
+@njit(nogil=True, cache=True)
+def measure_cut(target, limit, place: Workplace):  # type: ignore[no-untyped-def]
+    """Return what changes when nothing from outside reaches `target`; infinity once that is over `limit`."""
+    fill_repertoires(place.factors, target, place.whole.subsets, place.cut.repertoires)
+    fill_structure((1, place.whole.structure.phi.size), target, place.whole, place.cut, place.room)
+    changed = structure_distance(place.whole, place.cut, limit, place.room, place.market)
+    return np.inf if 0.0 <= limit < changed else changed
+
+
+@njit(nogil=True, cache=True)
+def measure_cuts(targets, best, place: Workplace, changed):  # type: ignore[no-untyped-def]
+    """Fill `changed` [k] for `targets` [k] (`measure_cut`); best[0] is the least so far, and is lowered."""
+    for number in range(targets.size):
+        changed[number] = measure_cut(targets[number], best[0] + TIE, place)
+        best[0] = min(best[0], changed[number])
+
+
+@njit(nogil=True, cache=True)
+def measure_models(tpms, states, targets, place: Workplace):  # type: ignore[no-untyped-def]
+    """Return Φ [m] of models [m, 2^n, n], each in its numbered state [m]; nan where no state leads there."""
+    result = np.zeros(states.size)
+    changed = np.zeros(targets.size)
+    best = np.zeros(1)
+    for model in range(states.size):
+        if not begin(tpms[model], states[model], place):
+            result[model] = np.nan
+            continue
+        fill_structure((1, place.whole.structure.phi.size), 0, place.whole, place.whole, place.room)
+        if place.whole.structure.phi.max() > 0.0:
+            best[0] = np.inf
+            measure_cuts(targets, best, place, changed)
+            result[model] = best[0]
+    return result

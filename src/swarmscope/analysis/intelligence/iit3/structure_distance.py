@@ -1,0 +1,290 @@
+"""How far φ must be moved between two cause-effect structures, by the distance of concepts' repertoires.
+
+Concepts are points at the distance of their cause repertoires plus that of their effect repertoires, each over all
+units; what one structure has less of goes to the null concept, which tells nothing. This transportation problem is
+solved by shortest augmenting paths with prices. Distances of causes begin with those of marginals, which are never too
+large, and only those that would carry something are made exact. The prices' value is a lower bound of the result at
+any time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from swarmscope.analysis.intelligence.iit3.concepts import Room, System
+from swarmscope.analysis.intelligence.iit3.hypercube_distance import moved_probability
+
+_EPSILON = 1e-12
+
+
+class Market(NamedTuple):
+    """A transportation problem with rows that supply and columns that ask; as large as 2^n of each."""
+
+    rows: NDArray[np.int64]
+    """Mechanisms of the first structure, 0 for the null concept."""
+    columns: NDArray[np.int64]
+    supply: NDArray[np.float64]
+    demand: NDArray[np.float64]
+    left: NDArray[np.float64]
+    """Of the supply."""
+    wanted: NDArray[np.float64]
+    """Of the demand."""
+    cost: NDArray[np.float64]
+    is_exact: NDArray[np.bool_]
+    flow: NDArray[np.float64]
+    row_price: NDArray[np.float64]
+    column_price: NDArray[np.float64]
+    row_far: NDArray[np.float64]
+    column_far: NDArray[np.float64]
+    row_from: NDArray[np.int64]
+    column_from: NDArray[np.int64]
+    is_done: NDArray[np.bool_]
+
+
+def make_market(n_units: int) -> Market:
+    """Return room for one distance at a time."""
+    count = 1 << n_units
+    numbers, square = (count, np.int64), (count, count)
+    return Market(
+        np.zeros(*numbers), np.zeros(*numbers), np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count),
+        np.zeros(square), np.zeros(square, np.bool_), np.zeros(square), np.zeros(count), np.zeros(count),
+        np.zeros(count), np.zeros(count), np.zeros(*numbers), np.zeros(*numbers), np.zeros(count, np.bool_),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def structure_distance(whole: System, cut: System, limit, room: Room, market: Market):  # type: ignore[no-untyped-def]
+    """Return the distance of two structures of the same units; once it is over `limit`, no more than that.
+
+    A `limit` of -1 is none, and has all costs made exact beforehand.
+    """
+    n_rows, n_columns = _fill_masses(whole, cut, market)
+    if n_rows == 0 or n_columns == 0:
+        return 0.0
+    size = (n_rows, n_columns)
+    for row in range(n_rows):
+        for column in range(n_columns):
+            _set_cost(row, column, whole, cut, market)
+            if limit < 0.0:
+                _make_exact((row, column), whole, cut, room, market)
+    value = _begin(size, market)
+    row = 0
+    while row < n_rows:
+        if 0.0 <= limit < value:
+            return value
+        if market.left[row] <= _EPSILON:
+            row += 1
+            continue
+        column = _shortest_path(row, size, market)
+        if column < 0:
+            break
+        if _make_path_exact(column, row, (whole, cut, room), market):
+            continue
+        value += _raise_prices(column, size, market)
+        _augment(column, row, market)
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
+    """List concepts of both structures that are not the same, and the null concept where φ is missing."""
+    n_rows, n_columns, missing = 0, 0, 0.0
+    for mechanism in range(1, whole.structure.phi.size):
+        supply = whole.structure.phi[mechanism]
+        demand = cut.structure.phi[mechanism]
+        missing += supply - demand
+        if supply > 0.0 and demand > 0.0 and _is_same(mechanism, whole, cut):
+            common = min(supply, demand)
+            supply -= common
+            demand -= common
+        if supply > _EPSILON:
+            market.rows[n_rows], market.supply[n_rows] = mechanism, supply
+            n_rows += 1
+        if demand > _EPSILON:
+            market.columns[n_columns], market.demand[n_columns] = mechanism, demand
+            n_columns += 1
+    if missing > _EPSILON:
+        market.columns[n_columns], market.demand[n_columns] = 0, missing
+        n_columns += 1
+    elif missing < -_EPSILON:
+        market.rows[n_rows], market.supply[n_rows] = 0, -missing
+        n_rows += 1
+    return n_rows, n_columns
+
+
+@njit(nogil=True, cache=True)
+def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-def]
+    """Whether a mechanism specifies the same in both."""
+    purview = whole.structure.cause_purview[mechanism]
+    if purview != cut.structure.cause_purview[mechanism]:
+        return False
+    starts = whole.subsets.starts
+    for place in range(starts[purview], starts[purview + 1]):
+        if abs(whole.repertoires.causes[mechanism, place] - cut.repertoires.causes[mechanism, place]) > _EPSILON:
+            return False
+    for unit in range(whole.subsets.n_units):
+        if abs(_next_on(mechanism, unit, whole) - _next_on(mechanism, unit, cut)) > _EPSILON:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _next_on(mechanism, unit, system: System):  # type: ignore[no-untyped-def]
+    """How likely a unit is on next as a concept has it; as without any constraint outside its purview."""
+    is_inside = (system.structure.effect_purview[mechanism] >> unit) & 1
+    return system.repertoires.effects[mechanism if is_inside else 0, unit]
+
+
+@njit(nogil=True, cache=True)
+def _set_cost(row, column, whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
+    """Set the distance of effects plus that of causes' marginals."""
+    first, second = market.rows[row], market.columns[column]
+    before, after = whole.structure.cause_purview[first], cut.structure.cause_purview[second]
+    cost = 0.0
+    for unit in range(whole.subsets.n_units):
+        cost += abs(_next_on(first, unit, whole) - _next_on(second, unit, cut))
+        cost += abs(whole.repertoires.marginals[first, before, unit] - cut.repertoires.marginals[second, after, unit])
+    market.cost[row, column] = cost
+    market.is_exact[row, column] = whole.subsets.sizes[before | after] <= 1
+    market.flow[row, column] = 0.0
+
+
+@njit(nogil=True, cache=True)
+def _make_exact(place, whole: System, cut: System, room: Room, market: Market):  # type: ignore[no-untyped-def]
+    """Replace a cost by the distance; whether that is more."""
+    row, column = place
+    if market.is_exact[row, column]:
+        return False
+    market.is_exact[row, column] = True
+    first, second = market.rows[row], market.columns[column]
+    before, after = whole.structure.cause_purview[first], cut.structure.cause_purview[second]
+    subsets = whole.subsets
+    both = before | after
+    size = subsets.sizes[both]
+    inside, outside = subsets.within[both, before], subsets.within[both, after]
+    first_share = 1.0 / (1 << (size - subsets.sizes[before]))
+    second_share = 1.0 / (1 << (size - subsets.sizes[after]))
+    for state in range(1 << size):
+        room.delta[state] = (
+            whole.repertoires.causes[first, subsets.starts[before] + subsets.within[inside, state]] * first_share
+            - cut.repertoires.causes[second, subsets.starts[after] + subsets.within[outside, state]] * second_share
+        )
+    cost = moved_probability(room.delta, size, np.inf, room.vertices, room.transport)
+    for unit in range(subsets.n_units):
+        cost += abs(_next_on(first, unit, whole) - _next_on(second, unit, cut))
+    is_more = cost > market.cost[row, column] + _EPSILON
+    if is_more:
+        market.cost[row, column] = cost
+    return is_more
+
+
+@njit(nogil=True, cache=True)
+def _begin(size, market: Market):  # type: ignore[no-untyped-def]
+    """Begin with nothing moved and the least prices that no cost undercuts; their value."""
+    n_rows, n_columns = size
+    value = 0.0
+    for row in range(n_rows):
+        market.left[row] = market.supply[row]
+        least = np.inf
+        for column in range(n_columns):
+            least = min(least, market.cost[row, column])
+        market.row_price[row] = least
+        value += least * market.supply[row]
+    for column in range(n_columns):
+        market.wanted[column] = market.demand[column]
+        least = np.inf
+        for row in range(n_rows):
+            least = min(least, market.cost[row, column] - market.row_price[row])
+        market.column_price[column] = least
+        value += least * market.demand[column]
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _shortest_path(origin, size, market: Market):  # type: ignore[no-untyped-def]
+    """Return the nearest column that still wants something, -1 if none can be reached; the way is left in `market`."""
+    n_rows, n_columns = size
+    for row in range(n_rows):
+        market.row_far[row] = np.inf
+    for column in range(n_columns):
+        market.column_far[column] = np.inf
+        market.is_done[column] = False
+    market.row_far[origin] = 0.0
+    _reach_from(origin, n_columns, market)
+    while True:
+        nearest, far = -1, np.inf
+        for column in range(n_columns):
+            if not market.is_done[column] and market.column_far[column] < far:
+                nearest, far = column, market.column_far[column]
+        if nearest < 0 or market.wanted[nearest] > _EPSILON:
+            return nearest
+        market.is_done[nearest] = True
+        for row in range(n_rows):
+            if market.flow[row, nearest] > _EPSILON and market.row_far[row] == np.inf:
+                market.row_far[row], market.row_from[row] = far, nearest
+                _reach_from(row, n_columns, market)
+
+
+@njit(nogil=True, cache=True)
+def _reach_from(row, n_columns, market: Market):  # type: ignore[no-untyped-def]
+    base = market.row_far[row] - market.row_price[row]
+    for column in range(n_columns):
+        if not market.is_done[column]:
+            far = base + market.cost[row, column] - market.column_price[column]
+            if far < market.column_far[column]:
+                market.column_far[column], market.column_from[column] = far, row
+
+
+@njit(nogil=True, cache=True)
+def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[no-untyped-def]
+    """Make all costs on the way to a column exact; whether any rose, so that the way may not be the shortest."""
+    whole, cut, room = systems
+    has_risen = False
+    while True:
+        row = market.column_from[column]
+        if _make_exact((row, column), whole, cut, room, market):
+            has_risen = True
+        if row == origin:
+            return has_risen
+        column = market.row_from[row]
+
+
+@njit(nogil=True, cache=True)
+def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
+    """Take the way to `target` into the prices; by how much their value grows."""
+    n_rows, n_columns = size
+    far = market.column_far[target]
+    growth = 0.0
+    for row in range(n_rows):
+        if market.row_far[row] < far:
+            market.row_price[row] += far - market.row_far[row]
+            growth += (far - market.row_far[row]) * market.supply[row]
+    for column in range(n_columns):
+        if market.is_done[column] and market.column_far[column] < far:
+            market.column_price[column] -= far - market.column_far[column]
+            growth -= (far - market.column_far[column]) * market.demand[column]
+    return growth
+
+
+@njit(nogil=True, cache=True)
+def _augment(target, origin, market: Market):  # type: ignore[no-untyped-def]
+    """Move as much as the way to `target` lets through."""
+    amount, column = min(market.wanted[target], market.left[origin]), target
+    while market.column_from[column] != origin:
+        row = market.column_from[column]
+        column = market.row_from[row]
+        amount = min(amount, market.flow[row, column])
+    market.wanted[target] -= amount
+    market.left[origin] -= amount
+    column = target
+    while True:
+        row = market.column_from[column]
+        market.flow[row, column] += amount
+        if row == origin:
+            return
+        column = market.row_from[row]
+        market.flow[row, column] -= amount
