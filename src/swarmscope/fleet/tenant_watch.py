@@ -222,6 +222,12 @@ class TenantWatch:
         with self.lock:
             return self.registry.records()
 
+    def agent_of(self, span_key: int) -> str | None:
+        """The name of the agent whose work a span is, "" for nobody's; None where that is not known."""
+        with self.lock:
+            code = self.forest.agent_of(span_key)
+        return None if code is None else self._vocabulary.text(code)
+
     def open_spans(self, now_ns: int) -> OpenSpans:
         """Announced spans that have not ended."""
         with self.lock:

@@ -55,7 +55,9 @@ class FleetOutlets:
 
 @dataclass(frozen=True, slots=True)
 class FleetSources:
-    """What is asked. `stored_keys`: as `Recovery` has it. `rules`: what counts as wrong."""
+    """What is asked. `stored_keys`: as `Recovery` has it. `rules`: what counts as wrong. `own_metrics`: further ones
+    that the program makes, and that name agents without being a sign of their life.
+    """
 
     store: FleetReader
     metrics: Reader
@@ -64,6 +66,7 @@ class FleetSources:
     spans: SpanSource
     stored_keys: StoredKeys
     rules: Rules
+    own_metrics: tuple[str, ...] = ()
 
 
 class _Due:
@@ -92,7 +95,8 @@ class FleetWatch:
     ) -> None:
         self._settings, self._vocabulary, self._clock = settings, vocabulary, clock
         self._outlets, self._sources = outlets, sources
-        self._signals = NamedAgents(sources.metrics, sources.lines, settings.agent_labels, OWN_METRICS)
+        own = (*OWN_METRICS, *sources.own_metrics)
+        self._signals = NamedAgents(sources.metrics, sources.lines, settings.agent_labels, own)
         self._inbox = Inbox(settings.max_queued_spans, settings.max_queued_bytes)
         self._tenants: dict[str, TenantWatch] = {}
         self._tenants_lock = threading.Lock()
@@ -139,6 +143,11 @@ class FleetWatch:
     def tenant(self, name: str) -> TenantWatch | None:
         """What is known of a tenant's fleet since the start; None where nothing is."""
         return self._tenants.get(name)
+
+    def agent_of(self, tenant: str, span_key: int) -> str | None:
+        """The name of the agent whose work a span is, "" for nobody's; None where that is not known (yet)."""
+        known = self._tenants.get(tenant)
+        return None if known is None else known.agent_of(span_key)
 
     # What the thread does
 

@@ -26,6 +26,8 @@ from swarmscope.analysis.agents.forest_tables import (
     N_PAIRS,
     N_SLOTS,
     N_WAITERS,
+    NONE,
+    RESOLVED,
     Records,
     empty_state,
     pair_of,
@@ -104,6 +106,19 @@ class SpanForest:
         answers = self._room(0)
         expire(self._state, now_ns - self._patience_ns, answers)
         return self._settled(AgentSpans.blank(0, self._tenant), answers, now_ns, with_turns=True)
+
+    def agent_of(self, key: int) -> int | None:
+        """The code of the agent whose work a span is, NO_TEXT for none; None where that is not known (any more).
+
+        # Slow path: for single spans
+        """
+        nodes, table = self._state.nodes, self._state.table
+        at = (key >> 20) & (len(table) - 1)
+        while (node := int(table[at])) != NONE:
+            if int(nodes["key"][node]) == key:
+                return int(nodes["agent"][node]) if int(nodes["flags"][node]) & RESOLVED else None
+            at = (at + 1) & (len(table) - 1)
+        return None
 
     def open_spans(self, now_ns: int) -> OpenSpans:
         """Announced spans that have not ended, nor fallen silent for longer than the patience."""

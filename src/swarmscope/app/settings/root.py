@@ -13,6 +13,7 @@ from swarmscope.app.settings import sections
 from swarmscope.app.settings.agents import AgentsSection
 from swarmscope.app.settings.alerting import AlertSettings
 from swarmscope.app.settings.derivation import DerivationSection
+from swarmscope.app.settings.evaluations import EvaluationsSection
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
 from swarmscope.app.settings.redaction import RedactionSettings
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     traces: TraceSettings = TraceSettings()
     derivation: DerivationSection = DerivationSection()
     agents: AgentsSection = AgentsSection()
+    evaluations: EvaluationsSection = EvaluationsSection()
     anomalies: sections.AnomalySettings = sections.AnomalySettings()
     alerts: AlertSettings = AlertSettings()
 

@@ -25,6 +25,7 @@ from swarmscope.ingest.genai.observed_logs import ObservedLogSink
 from swarmscope.ingest.genai.observed_spans import ObservedSpanSink
 from swarmscope.ingest.genai.price_files import load_price_file
 from swarmscope.ingest.genai.prices import Prices
+from swarmscope.intelligence.score_series import OWN_METRICS as SCORE_METRICS
 from swarmscope.model.agents import Vocabulary
 from swarmscope.model.contracts import Clock, FleetReader, FleetSink, LogSink, Sink, SpanSink
 from swarmscope.store.embedded.store import EmbeddedStore
@@ -86,6 +87,7 @@ def make_fleet(settings: Settings, stores: FleetStores, vocabulary: Vocabulary, 
         spans=spans,
         stored_keys=fleet.stored_keys,
         rules=chosen.to_rules(),
+        own_metrics=SCORE_METRICS,
     )
     sinks = FleetOutlets(fleet, stores.metrics, store.index, stores.lines, store.log_index)
     watch = FleetWatch(told, vocabulary, sinks, sources, clock)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.agents import Fleet, FleetStore, FleetStores, make_fleet
+from swarmscope.app.stages.evaluations import Evaluations, make_evaluations
 from swarmscope.app.stages.listening import CompatPort
 from swarmscope.app.stages.receiving import (
     SpanRoutes,
@@ -62,6 +63,7 @@ class Intake:
     traces: OtlpExporter
     derivation: DerivingSpanSink
     fleet: Fleet | None
+    evaluations: Evaluations | None
     otlp_routes: Sequence[BaseRoute]
     write_routes: Sequence[BaseRoute]
     push_routes: Sequence[BaseRoute]
@@ -103,8 +105,11 @@ class Intake:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch over agents while the context lives, where that is wanted."""
-        with contextlib.nullcontext() if self.fleet is None else self.fleet.watching():
+        """Watch over agents and what is said of their work while the context lives, where that is wanted."""
+        with contextlib.ExitStack() as stack:
+            for each in (self.fleet, self.evaluations):
+                if each is not None:
+                    stack.enter_context(each.watching())
             yield
 
     def refresh(self) -> None:
@@ -126,6 +131,10 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
         stores = FleetStores(store, kept.fleet, path.entry("fleet"), own_lines)
         fleet = make_fleet(settings, stores, kept.vocabulary, clock)
     watched = Watched() if fleet is None else fleet.watched
+    evaluations = None
+    if settings.evaluations.enabled:
+        evaluations = make_evaluations(settings, path.entry("evaluations"), store.index, fleet, clock)
+        watched = evaluations.watched
     log_path = LogWritePath(settings, store.log_sink, log_counts, redactor, clock, watched)
     taps = SpanTaps(path.entry("derived"), store.index, watched)
     span_path = SpanWritePath(settings, store.span_sink, redactor, clock, kept.sampling, taps)
@@ -139,6 +148,7 @@ def make_intake(settings: Settings, jobs: ScrapeSettings, kept: Kept, clock: Clo
         traces=otlp_traces,
         derivation=span_path.deriving,
         fleet=fleet,
+        evaluations=evaluations,
         otlp_routes=make_otlp_http((otlp, otlp_logs, otlp_traces), workers),
         write_routes=make_remote_write(settings, path, store.index, workers, room),
         push_routes=make_loki_push(settings, log_path, store.log_index, workers, room),

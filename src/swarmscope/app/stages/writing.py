@@ -69,7 +69,7 @@ _UNWATCHED = Watched()
 
 
 class LogWritePath:
-    """limits → redact → watch for agents → detect levels → commit.
+    """limits → redact → watch for evaluations and agents → detect levels → commit.
 
     The way in for each protocol is counted under its name.
     """
@@ -115,7 +115,7 @@ class SpanTaps(NamedTuple):
 
 
 class SpanWritePath:
-    """limits → redact → watch for agents → derive → sample → commit.
+    """limits → redact → watch for evaluations and agents → derive → sample → commit.
 
     The way in for each protocol is counted under its name.
     """

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.analysis.intelligence.milestones.pelt import checked_series, noise_scale
@@ -87,7 +86,7 @@ def _extended(
     probability, (mean, weight, shape, rate) = runs[:, 1], runs[:, 2:].T
     off = value - mean
     spread = 2 * rate * (weight + 1) / weight  # twice shape times the square of Student's scale
-    log_density = gammaln(shape + 0.5) - gammaln(shape) - 0.5 * np.log(math.pi * spread)
+    log_density = _log_gamma(shape + 0.5) - _log_gamma(shape) - 0.5 * np.log(math.pi * spread)
     with np.errstate(over="ignore"):
         log_density -= (shape + 0.5) * np.log1p(off * off / spread)
     likely = probability * np.exp(log_density)
@@ -108,3 +107,7 @@ def _extended(
     left: NDArray[np.float64] = grown[kept]
     left[:, 1] /= left[:, 1].sum()
     return left
+
+
+def _log_gamma(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([math.lgamma(value) for value in values.tolist()])

@@ -1,0 +1,1 @@
+"""Intervals, surrogates and corrections that every metric of the fleet shares."""
