@@ -13,13 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.analysis.intelligence.iit3.hypercube_distance import (
-    Transport,
-    Vertices,
-    make_transport,
-    moved_probability,
-    vertices,
-)
+from swarmscope.analysis.intelligence.iit3.hypercube_distance import Transport, make_transport, moved_probability
 from swarmscope.analysis.intelligence.iit3.repertoires import Repertoires, make_repertoires
 from swarmscope.analysis.intelligence.iit3.subsets import Subsets, subsets_of
 
@@ -31,13 +25,15 @@ _UNKNOWN = 1e9
 
 
 class Structure(NamedTuple):
-    """Concepts by mechanism [2^n]; φ is 0 where there is none."""
+    """Concepts by mechanism; φ is 0 where there is none."""
 
     phi: NDArray[np.float64]
-    phi_cause: NDArray[np.float64]
-    phi_effect: NDArray[np.float64]
-    cause_purview: NDArray[np.int64]
-    effect_purview: NDArray[np.int64]
+    """[3, 2^n]: of the cause, of the effect, and of the concept, which is the lesser."""
+    purview: NDArray[np.int64]
+    """[2, 2^n]: of the cause and of the effect."""
+
+
+CAUSE, EFFECT, CONCEPT = 0, 1, 2
 
 
 class System(NamedTuple):
@@ -62,20 +58,16 @@ class Memory(NamedTuple):
 class Room(NamedTuple):
     """What a search for concepts writes to; one for each thread."""
 
-    vertices: Vertices
     transport: Transport
-    delta: NDArray[np.float64]
-    sums: NDArray[np.float64]
-    least: NDArray[np.float64]
+    scratch: NDArray[np.float64]
+    """[3, 2^n]."""
     memory: Memory
 
 
 def make_structure(n_units: int) -> Structure:
     """Return room for a structure."""
     count = 1 << n_units
-    return Structure(
-        np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
-    )
+    return Structure(np.zeros((3, count)), np.zeros((2, count), np.int64))
 
 
 def make_memory(n_units: int) -> Memory:
@@ -99,7 +91,7 @@ def find_effect(mechanism, system: System, room: Room):  # type: ignore[no-untyp
     """
     subsets, effects = system.subsets, system.repertoires.effects
     count = 1 << subsets.n_units
-    least, sums = room.least, room.sums
+    least, sums = room.scratch[0], room.scratch[1]
     least[0], sums[0] = np.inf, 0.0
     for purview in range(1, count):
         low = purview & -purview
@@ -133,13 +125,14 @@ def _partition_distance(both, partition, limit, system: System, room: Room):  # 
     first, second = subsets.starts[place], subsets.starts[purview ^ place]
     start = subsets.starts[purview]
     inside, outside = subsets.within[purview, place], subsets.within[purview, purview ^ place]
+    delta = room.scratch[0]
     for state in range(1 << size):
         product = (
             causes[part, first + subsets.within[inside, state]]
             * causes[mechanism ^ part, second + subsets.within[outside, state]]
         )
-        room.delta[state] = causes[mechanism, start + state] - product
-    return moved_probability(room.delta, size, limit, room.vertices, room.transport)
+        delta[state] = causes[mechanism, start + state] - product
+    return moved_probability(delta, size, limit, room.transport)
 
 
 @njit(nogil=True, cache=True)
@@ -194,15 +187,17 @@ def find_cause(mechanism, target, first, system: System, room: Room):  # type: i
     subsets, memory = system.subsets, room.memory
     source = ((1 << subsets.n_units) - 1) & ~target if target else 0
     best, best_phi, best_purview = 0, 0.0, 0
+    is_before_best = False  # what comes now is preferred to the best where they tie
     for number in range(-1, subsets.preferred.size):
         purview = first if number < 0 else subsets.preferred[number]
-        if purview == 0 or (number >= 0 and purview == first):
+        if number >= 0 and purview == first:
+            is_before_best = False
+            continue
+        if purview == 0:
             continue
         if source and ((purview & target) == 0 or ((mechanism & source) == 0 and (purview & source))):
             continue
-        needed = best + 1
-        if best and subsets.ranks[purview] < subsets.ranks[best_purview]:
-            needed = best
+        needed = best if is_before_best else best + 1
         if purview & source:
             phi, is_enough = cause_phi(mechanism, purview, needed, system, room)
         else:
@@ -214,29 +209,31 @@ def find_cause(mechanism, target, first, system: System, room: Room):  # type: i
                 memory.is_exact[mechanism, purview] = is_enough
         if is_enough:
             best, best_phi, best_purview = millionths(phi), phi, purview
+            is_before_best = number < 0
     return best_phi, best_purview
 
 
 @njit(nogil=True, cache=True)
-def fill_structure(mechanisms, target, whole: System, system: System, room: Room):  # type: ignore[no-untyped-def]
-    """Find concepts of `mechanisms` (first, end) of a system cut so that nothing from outside reaches `target`.
+def fill_structure(mechanism, target, whole: System, system: System, room: Room):  # type: ignore[no-untyped-def]
+    """Find the concept of a mechanism in a system cut so that nothing from outside reaches `target`; of all for 0.
 
     For units uncut, `target` is 0 and `system` is `whole`. Mechanisms whose units keep all inputs keep their causes.
     """
     found, known = system.structure, whole.structure
-    for mechanism in range(mechanisms[0], mechanisms[1]):
-        phi_effect, effect_purview = find_effect(mechanism, system, room)
+    count = 1 << system.subsets.n_units
+    for each in range(mechanism if mechanism else 1, mechanism + 1 if mechanism else count):
+        phi_effect, effect_purview = find_effect(each, system, room)
         phi_cause, cause_purview = 0.0, 0
-        if effect_purview and target and (mechanism & target) == 0:
-            phi_cause, cause_purview = known.phi_cause[mechanism], known.cause_purview[mechanism]
+        if effect_purview and target and (each & target) == 0:
+            phi_cause, cause_purview = known.phi[CAUSE, each], known.purview[CAUSE, each]
         elif effect_purview:
-            first = known.cause_purview[mechanism] if target else 0
-            if (first & target) == 0 or ((mechanism & ~target) == 0 and (first & ~target)):
+            first = known.purview[CAUSE, each] if target else 0
+            if (first & target) == 0 or ((each & ~target) == 0 and (first & ~target)):
                 first = 0
-            phi_cause, cause_purview = find_cause(mechanism, target, first, system, room)
-        found.phi_cause[mechanism], found.cause_purview[mechanism] = phi_cause, cause_purview
-        found.phi_effect[mechanism], found.effect_purview[mechanism] = phi_effect, effect_purview
-        found.phi[mechanism] = min(phi_cause, phi_effect)
+            phi_cause, cause_purview = find_cause(each, target, first, system, room)
+        found.phi[CAUSE, each], found.purview[CAUSE, each] = phi_cause, cause_purview
+        found.phi[EFFECT, each], found.purview[EFFECT, each] = phi_effect, effect_purview
+        found.phi[CONCEPT, each] = min(phi_cause, phi_effect)
 
 
 def make_system(n_units: int) -> System:
@@ -246,7 +243,4 @@ def make_system(n_units: int) -> System:
 
 def make_room(n_units: int) -> Room:
     """Return room for a search among `n_units` units, and a memory of nothing."""
-    count = 1 << n_units
-    return Room(
-        vertices(), make_transport(n_units), np.zeros(count), np.zeros(count), np.zeros(count), make_memory(n_units)
-    )
+    return Room(make_transport(n_units), np.zeros((3, 1 << n_units)), make_memory(n_units))

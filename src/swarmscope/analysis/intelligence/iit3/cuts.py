@@ -59,35 +59,16 @@ def begin(tpm, now, place: Workplace):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def measure_cut(target, limit, place: Workplace):  # type: ignore[no-untyped-def]
-    """Return what changes when nothing from outside reaches `target`; infinity once that is over `limit`."""
-    fill_repertoires(place.factors, target, place.whole.subsets, place.cut.repertoires)
-    fill_structure((1, place.whole.structure.phi.size), target, place.whole, place.cut, place.room)
-    changed = structure_distance(place.whole, place.cut, limit, place.room, place.market)
-    return np.inf if 0.0 <= limit < changed else changed
-
-
-@njit(nogil=True, cache=True)
 def measure_cuts(targets, best, place: Workplace, changed):  # type: ignore[no-untyped-def]
-    """Fill `changed` [k] for `targets` [k] (`measure_cut`); best[0] is the least so far, and is lowered."""
+    """Fill `changed` [k] with what changes when nothing from outside reaches each of `targets` [k].
+
+    best[0] is the least so far, and is lowered; what is over it by more than `TIE` is given as infinity.
+    """
+    whole, cut, room = place.whole, place.cut, place.room
     for number in range(targets.size):
-        changed[number] = measure_cut(targets[number], best[0] + TIE, place)
-        best[0] = min(best[0], changed[number])
-
-
-@njit(nogil=True, cache=True)
-def measure_models(tpms, states, targets, place: Workplace):  # type: ignore[no-untyped-def]
-    """Return Φ [m] of models [m, 2^n, n], each in its numbered state [m]; nan where no state leads there."""
-    result = np.zeros(states.size)
-    changed = np.zeros(targets.size)
-    best = np.zeros(1)
-    for model in range(states.size):
-        if not begin(tpms[model], states[model], place):
-            result[model] = np.nan
-            continue
-        fill_structure((1, place.whole.structure.phi.size), 0, place.whole, place.whole, place.room)
-        if place.whole.structure.phi.max() > 0.0:
-            best[0] = np.inf
-            measure_cuts(targets, best, place, changed)
-            result[model] = best[0]
-    return result
+        target = targets[number]
+        fill_repertoires(place.factors, target, whole.subsets, cut.repertoires)
+        fill_structure(0, target, whole, cut, room)
+        distance = structure_distance(whole, cut, best[0] + TIE, room, place.market)
+        changed[number] = distance if distance <= best[0] + TIE else np.inf
+        best[0] = min(best[0], distance)

@@ -16,53 +16,40 @@ from numpy.typing import NDArray
 
 # There are 2, 6, 38 and 990 functions on 1 to 4 units with f(0) = 0, half of them but for the sign; on 5 far too many.
 MAX_VERTEX_UNITS = 4
+_COUNTS = (0, 1, 3, 19, 495)
+_STARTS = (0, 0, 2, 14, 166)  # sums of 2^k · count
 # Below what a probability's rounding leaves over; what is not moved changes a distance by a few of these.
 _EPSILON = 1e-13
 
 
-class Vertices(NamedTuple):
-    """The extreme functions on 0 to 4 units, one of each pair that differs by sign."""
-
-    values: NDArray[np.float64]
-    """Flat; of k units [2^k, counts[k]] from starts[k]."""
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-
 class Transport(NamedTuple):
-    """Room for one computation at a time over up to n units."""
+    """Room for one computation at a time over up to n units. Few arrays: each costs at every call."""
 
-    excess: NDArray[np.float64]
-    price: NDArray[np.int64]
-    flow: NDArray[np.float64]
-    """[2^n, n]: what goes from a state to its neighbour along each unit."""
-    parent: NDArray[np.int64]
-    """The unit by which a state was reached, n for a beginning, -1 for none."""
-    queue: NDArray[np.int64]
+    vertices: NDArray[np.float64]
+    """The extreme functions on 1 to 4 units one after the other, [2^k, count] each."""
     sums: NDArray[np.float64]
+    flow: NDArray[np.float64]
+    """[2^n, n + 1]: what goes from a state to its neighbour along each unit, and last what is still to go from it."""
+    states: NDArray[np.int64]
+    """[3, 2^n]: the price of each state; the unit by which it was reached, n for a beginning, -1 for none; a queue."""
+
+
+_PRICE, _PARENT, _QUEUE = 0, 1, 2
 
 
 @lru_cache(maxsize=1)
-def vertices() -> Vertices:
-    """Return all extreme functions; made once."""
-    tables = [np.zeros((1, 0))]
-    tables += [np.array(_functions(n_units), np.float64).T for n_units in range(1, MAX_VERTEX_UNITS + 1)]
-    sizes = [table.size for table in tables]
-    return Vertices(
-        np.concatenate([np.ascontiguousarray(table).reshape(-1) for table in tables]),
-        np.cumsum([0, *sizes[:-1]]).astype(np.int64),
-        np.array([table.shape[1] for table in tables], np.int64),
-    )
+def vertices() -> NDArray[np.float64]:
+    """Return all extreme functions, flat; made once."""
+    tables = [np.array(_functions(n_units), np.float64).T for n_units in range(1, MAX_VERTEX_UNITS + 1)]
+    return np.concatenate([np.ascontiguousarray(table).reshape(-1) for table in tables])
 
 
 def make_transport(n_units: int) -> Transport:
     """Return room for distances over up to `n_units` units."""
     n_states = 1 << n_units
-    n_sums = int(vertices().counts.max())
     return Transport(
-        np.zeros(n_states), np.zeros(n_states, np.int64), np.zeros((n_states, n_units)), np.zeros(n_states, np.int64),
-        np.zeros(n_states, np.int64), np.zeros(n_sums),
-    )  # fmt: skip
+        vertices(), np.zeros(max(_COUNTS)), np.zeros((n_states, n_units + 1)), np.zeros((3, n_states), np.int64)
+    )
 
 
 def _functions(n_units: int) -> list[list[int]]:
@@ -80,29 +67,28 @@ def _functions(n_units: int) -> list[list[int]]:
 
 
 @njit(nogil=True, cache=True)
-def moved_probability(delta, n_units, limit, vertex, room):  # type: ignore[no-untyped-def]
+def moved_probability(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
     """The distance of two distributions with difference `delta` [2^n_units].
 
     What is returned may be less than the distance once it is `limit` or more.
     """
     if n_units <= MAX_VERTEX_UNITS:
-        return vertex_distance(delta, n_units, vertex, room)
+        return vertex_distance(delta, n_units, room)
     return flow_distance(delta, n_units, limit, room)
 
 
 @njit(nogil=True, cache=True)
-def vertex_distance(delta, n_units, vertex, room):  # type: ignore[no-untyped-def]
+def vertex_distance(delta, n_units, room):  # type: ignore[no-untyped-def]
     """The distance as the greatest of all extreme functions, for up to 4 units."""
-    count = vertex.counts[n_units]
-    sums = room.sums
-    start = vertex.starts[n_units]
+    count, start = _COUNTS[n_units], _STARTS[n_units]
+    values, sums = room.vertices, room.sums
     sums[:count] = 0.0
     for state in range(1, 1 << n_units):  # f is 0 at state 0
         weight = delta[state]
         if weight != 0.0:
             at = start + state * count
             for number in range(count):
-                sums[number] += weight * vertex.values[at + number]
+                sums[number] += weight * values[at + number]
     greatest = 0.0
     for number in range(count):
         greatest = max(greatest, abs(sums[number]))
@@ -117,7 +103,7 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
     one already. Those that move it on keep all steps odd, so that raising what was reached by 2 is the next price.
     """
     n_states = 1 << n_units
-    price, excess = room.price, room.excess
+    price, flow = room.states[_PRICE], room.flow
     price[0] = 0
     for unit in range(n_units):
         half = 1 << unit
@@ -130,8 +116,9 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
     moved = 0.0
     for state in range(n_states):
         moved += price[state] * delta[state]
-        excess[state] = delta[state]
-        room.flow[state, :n_units] = 0.0
+        for unit in range(n_units):
+            flow[state, unit] = 0.0
+        flow[state, -1] = delta[state]
     while moved < limit:
         n_reached, is_moved = _push(n_units, room)
         if is_moved:
@@ -139,7 +126,7 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
         if n_reached == 0 or n_reached == n_states:
             break
         for place in range(n_reached):
-            state = room.queue[place]
+            state = room.states[_QUEUE, place]
             price[state] += 2
             moved += 2.0 * delta[state]
     return moved
@@ -148,11 +135,11 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _push(n_units, room):  # type: ignore[no-untyped-def]
     """Move what can be moved at these prices by one search: (number of states reached, whether anything moved)."""
-    parent, queue, excess, flow, price = room.parent, room.queue, room.excess, room.flow, room.price
+    price, parent, queue, flow = room.states[_PRICE], room.states[_PARENT], room.states[_QUEUE], room.flow
     end = 0
     for state in range(1 << n_units):
         parent[state] = -1
-        if excess[state] > _EPSILON:
+        if flow[state, -1] > _EPSILON:
             parent[state] = n_units
             queue[end] = state
             end += 1
@@ -166,7 +153,7 @@ def _push(n_units, room):  # type: ignore[no-untyped-def]
                 parent[other] = unit
                 queue[end] = other
                 end += 1
-                if excess[other] < 0.0 and _push_to(other, n_units, room):
+                if flow[other, -1] < 0.0 and _push_to(other, n_units, room):
                     is_moved = True
     return end, is_moved
 
@@ -174,19 +161,19 @@ def _push(n_units, room):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _push_to(target, n_units, room):  # type: ignore[no-untyped-def]
     """Move as much as the way to `target` lets through; whether that is anything."""
-    parent, excess, flow, price = room.parent, room.excess, room.flow, room.price
-    amount, state = -excess[target], target
+    price, parent, flow = room.states[_PRICE], room.states[_PARENT], room.flow
+    amount, state = -flow[target, -1], target
     while parent[state] != n_units:
         unit = parent[state]
         origin = state ^ (1 << unit)
         if price[origin] - price[state] != 1:
             amount = min(amount, flow[state, unit])
         state = origin
-    amount = min(amount, excess[state])
+    amount = min(amount, flow[state, -1])
     if amount <= 0.0:
         return False
-    excess[state] -= amount
-    excess[target] += amount
+    flow[state, -1] -= amount
+    flow[target, -1] += amount
     state = target
     while parent[state] != n_units:
         unit = parent[state]

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from swarmscope.analysis.intelligence.errors import ModelError
-from swarmscope.analysis.intelligence.iit3.concepts import System, fill_structure
+from swarmscope.analysis.intelligence.iit3.concepts import CAUSE, CONCEPT, EFFECT, System, fill_structure
 from swarmscope.analysis.intelligence.iit3.cuts import (
     TIE,
     Workplace,
     begin,
     make_workplace,
-    measure_cut,
     measure_cuts,
-    measure_models,
     share_workplace,
     targets_of,
 )
@@ -94,9 +92,11 @@ def phi_of_models(tpms: NDArray[np.float64], cms: NDArray[np.bool_], states: NDA
     result = np.zeros(n_models)
     connected = np.array([is_strongly_connected(each) for each in connections], np.bool_)
     if n_units >= 2 and connected.any():
-        numbers = now[connected] @ (1 << np.arange(n_units))
-        tables = np.ascontiguousarray(tables[connected])
-        result[connected] = measure_models(tables, numbers, targets_of(n_units), make_workplace(n_units))
+        place, watch = make_workplace(n_units), Watch()
+        for model in np.flatnonzero(connected):
+            begin(tables[model], _number_of(now[model]), place)
+            changed = _measure_here(place, watch)
+            result[model] = changed.min() if len(changed) else 0.0
     return result
 
 
@@ -111,8 +111,8 @@ def _measure_here(place: Workplace, watch: Watch) -> NDArray[np.float64]:
     """Return what each cut changes, infinity where it is not the least."""
     whole = place.whole
     targets = targets_of(whole.subsets.n_units)
-    fill_structure((1, whole.structure.phi.size), 0, whole, whole, place.room)
-    if not whole.structure.phi.any():
+    fill_structure(0, 0, whole, whole, place.room)
+    if not whole.structure.phi[CONCEPT].any():
         return np.zeros(0)
     changed, best = np.empty(len(targets)), np.full(1, np.inf)
     step = len(targets) if len(targets) < 60 else 8  # one of 6 units is cancelled within its tenth part
@@ -130,11 +130,11 @@ def _measure_shared(place: Workplace, watch: Watch) -> NDArray[np.float64]:
     changed, best = np.full(len(targets), np.inf), np.full(1, np.inf)
 
     def specify(mine: Workplace, mechanism: int) -> None:
-        fill_structure((mechanism, mechanism + 1), 0, whole, whole, mine.room)
+        fill_structure(mechanism, 0, whole, whole, mine.room)
 
     def measure(mine: Workplace, number: int) -> None:
-        changed[number] = measure_cut(targets[number], best[0] + TIE, mine)
-        best[0] = min(best[0], changed[number])  # another thread's may be lost for a moment, which costs only time
+        # What another thread lowers at the same time may be lost for a while, which costs only time.
+        measure_cuts(targets[number : number + 1], best, mine, changed[number : number + 1])
 
     # Mechanisms with most units take longest, and would be waited for at the end.
     mechanisms = np.argsort(-whole.subsets.sizes[1:], kind="stable") + 1
@@ -142,7 +142,7 @@ def _measure_shared(place: Workplace, watch: Watch) -> NDArray[np.float64]:
         place._replace(room=share_workplace(place).room._replace(memory=place.room.memory)) for _ in range(n_threads)
     ]
     _share_out(specify, mechanisms, places, lambda part: watch.done(0.3 * part))
-    if not whole.structure.phi.any():
+    if not whole.structure.phi[CONCEPT].any():
         return np.zeros(0)
     places = [share_workplace(place) for _ in range(n_threads)]
     _share_out(measure, np.arange(len(targets)), places, lambda part: watch.done(0.3 + 0.7 * part))
@@ -192,7 +192,7 @@ def _to_result(units: Subsystem, place: Workplace | None, changed: NDArray[np.fl
         targets = [int(target) for target in targets_of(len(units.units))[changed <= phi + TIE]]
         targets.sort(key=lambda target: (-target.bit_count(), to_units(everything ^ target)))
         tied = tuple(Cut(_named(everything ^ target, units), _named(target, units)) for target in targets)
-        measure_cut(targets[0], np.inf, place)
+        measure_cuts(np.array(targets[:1]), np.full(1, np.inf), place, np.empty(1))
         partitioned = _to_concepts(place.cut, units)
     return PhiResult(
         phi=phi,
@@ -209,15 +209,17 @@ def _to_result(units: Subsystem, place: Workplace | None, changed: NDArray[np.fl
 
 def _to_concepts(system: System, units: Subsystem) -> tuple[Concept, ...]:
     found = system.structure
-    mechanisms = sorted(np.flatnonzero(found.phi).tolist(), key=lambda each: (each.bit_count(), to_units(each)))
+    mechanisms = sorted(
+        np.flatnonzero(found.phi[CONCEPT]).tolist(), key=lambda each: (each.bit_count(), to_units(each))
+    )
     return tuple(
         Concept(
             _named(mechanism, units),
-            float(found.phi[mechanism]),
-            float(found.phi_cause[mechanism]),
-            float(found.phi_effect[mechanism]),
-            _named(cause := int(found.cause_purview[mechanism]), units),
-            _named(effect := int(found.effect_purview[mechanism]), units),
+            float(found.phi[CONCEPT, mechanism]),
+            float(found.phi[CAUSE, mechanism]),
+            float(found.phi[EFFECT, mechanism]),
+            _named(cause := int(found.purview[CAUSE, mechanism]), units),
+            _named(effect := int(found.purview[EFFECT, mechanism]), units),
             system.repertoires.causes[
                 mechanism, system.subsets.starts[cause] : system.subsets.starts[cause + 1]
             ].copy(),

@@ -15,45 +15,45 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.analysis.intelligence.iit3.concepts import Room, System
+from swarmscope.analysis.intelligence.iit3.concepts import CAUSE, CONCEPT, EFFECT, Room, System
 from swarmscope.analysis.intelligence.iit3.hypercube_distance import moved_probability
 
 _EPSILON = 1e-12
 
 
-class Market(NamedTuple):
-    """A transportation problem with rows that supply and columns that ask; as large as 2^n of each."""
+class Side(NamedTuple):
+    """The rows (what supplies) or the columns (what asks) of a transportation problem; up to 2^n."""
 
-    rows: NDArray[np.int64]
-    """Mechanisms of the first structure, 0 for the null concept."""
-    columns: NDArray[np.int64]
-    supply: NDArray[np.float64]
-    demand: NDArray[np.float64]
-    left: NDArray[np.float64]
-    """Of the supply."""
-    wanted: NDArray[np.float64]
-    """Of the demand."""
+    numbers: NDArray[np.int64]
+    """[2, 2^n]: mechanism (0 for the null concept), and from whom it was reached."""
+    amounts: NDArray[np.float64]
+    """[4, 2^n]: φ, what is left of it, price, and how far it is."""
+
+
+_MECHANISM, _FROM = 0, 1
+_PHI, _LEFT, _PRICE, _FAR = 0, 1, 2, 3
+
+
+class Market(NamedTuple):
+    """A transportation problem of concepts. Few arrays: each costs at every call."""
+
+    rows: Side
+    columns: Side
     cost: NDArray[np.float64]
-    is_exact: NDArray[np.bool_]
     flow: NDArray[np.float64]
-    row_price: NDArray[np.float64]
-    column_price: NDArray[np.float64]
-    row_far: NDArray[np.float64]
-    column_far: NDArray[np.float64]
-    row_from: NDArray[np.int64]
-    column_from: NDArray[np.int64]
+    is_exact: NDArray[np.bool_]
     is_done: NDArray[np.bool_]
+    """[2^n] of columns."""
 
 
 def make_market(n_units: int) -> Market:
     """Return room for one distance at a time."""
     count = 1 << n_units
-    numbers, square = (count, np.int64), (count, count)
+    rows, columns = (Side(np.zeros((2, count), np.int64), np.zeros((4, count))) for _ in range(2))
+    square = (count, count)
     return Market(
-        np.zeros(*numbers), np.zeros(*numbers), np.zeros(count), np.zeros(count), np.zeros(count), np.zeros(count),
-        np.zeros(square), np.zeros(square, np.bool_), np.zeros(square), np.zeros(count), np.zeros(count),
-        np.zeros(count), np.zeros(count), np.zeros(*numbers), np.zeros(*numbers), np.zeros(count, np.bool_),
-    )  # fmt: skip
+        rows, columns, np.zeros(square), np.zeros(square), np.zeros(square, np.bool_), np.zeros(count, np.bool_)
+    )
 
 
 @njit(nogil=True, cache=True)
@@ -76,7 +76,7 @@ def structure_distance(whole: System, cut: System, limit, room: Room, market: Ma
     while row < n_rows:
         if 0.0 <= limit < value:
             return value
-        if market.left[row] <= _EPSILON:
+        if market.rows.amounts[_LEFT, row] <= _EPSILON:
             row += 1
             continue
         column = _shortest_path(row, size, market)
@@ -93,25 +93,25 @@ def structure_distance(whole: System, cut: System, limit, room: Room, market: Ma
 def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
     """List concepts of both structures that are not the same, and the null concept where φ is missing."""
     n_rows, n_columns, missing = 0, 0, 0.0
-    for mechanism in range(1, whole.structure.phi.size):
-        supply = whole.structure.phi[mechanism]
-        demand = cut.structure.phi[mechanism]
+    for mechanism in range(1, 1 << whole.subsets.n_units):
+        supply = whole.structure.phi[CONCEPT, mechanism]
+        demand = cut.structure.phi[CONCEPT, mechanism]
         missing += supply - demand
         if supply > 0.0 and demand > 0.0 and _is_same(mechanism, whole, cut):
             common = min(supply, demand)
             supply -= common
             demand -= common
         if supply > _EPSILON:
-            market.rows[n_rows], market.supply[n_rows] = mechanism, supply
+            market.rows.numbers[_MECHANISM, n_rows], market.rows.amounts[_PHI, n_rows] = mechanism, supply
             n_rows += 1
         if demand > _EPSILON:
-            market.columns[n_columns], market.demand[n_columns] = mechanism, demand
+            market.columns.numbers[_MECHANISM, n_columns], market.columns.amounts[_PHI, n_columns] = mechanism, demand
             n_columns += 1
     if missing > _EPSILON:
-        market.columns[n_columns], market.demand[n_columns] = 0, missing
+        market.columns.numbers[_MECHANISM, n_columns], market.columns.amounts[_PHI, n_columns] = 0, missing
         n_columns += 1
     elif missing < -_EPSILON:
-        market.rows[n_rows], market.supply[n_rows] = 0, -missing
+        market.rows.numbers[_MECHANISM, n_rows], market.rows.amounts[_PHI, n_rows] = 0, -missing
         n_rows += 1
     return n_rows, n_columns
 
@@ -119,8 +119,8 @@ def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no
 @njit(nogil=True, cache=True)
 def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-def]
     """Whether a mechanism specifies the same in both."""
-    purview = whole.structure.cause_purview[mechanism]
-    if purview != cut.structure.cause_purview[mechanism]:
+    purview = whole.structure.purview[CAUSE, mechanism]
+    if purview != cut.structure.purview[CAUSE, mechanism]:
         return False
     starts = whole.subsets.starts
     for place in range(starts[purview], starts[purview + 1]):
@@ -135,15 +135,15 @@ def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-
 @njit(nogil=True, cache=True)
 def _next_on(mechanism, unit, system: System):  # type: ignore[no-untyped-def]
     """How likely a unit is on next as a concept has it; as without any constraint outside its purview."""
-    is_inside = (system.structure.effect_purview[mechanism] >> unit) & 1
+    is_inside = (system.structure.purview[EFFECT, mechanism] >> unit) & 1
     return system.repertoires.effects[mechanism if is_inside else 0, unit]
 
 
 @njit(nogil=True, cache=True)
 def _set_cost(row, column, whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
     """Set the distance of effects plus that of causes' marginals."""
-    first, second = market.rows[row], market.columns[column]
-    before, after = whole.structure.cause_purview[first], cut.structure.cause_purview[second]
+    first, second = market.rows.numbers[_MECHANISM, row], market.columns.numbers[_MECHANISM, column]
+    before, after = whole.structure.purview[CAUSE, first], cut.structure.purview[CAUSE, second]
     cost = 0.0
     for unit in range(whole.subsets.n_units):
         cost += abs(_next_on(first, unit, whole) - _next_on(second, unit, cut))
@@ -160,20 +160,21 @@ def _make_exact(place, whole: System, cut: System, room: Room, market: Market): 
     if market.is_exact[row, column]:
         return False
     market.is_exact[row, column] = True
-    first, second = market.rows[row], market.columns[column]
-    before, after = whole.structure.cause_purview[first], cut.structure.cause_purview[second]
+    first, second = market.rows.numbers[_MECHANISM, row], market.columns.numbers[_MECHANISM, column]
+    before, after = whole.structure.purview[CAUSE, first], cut.structure.purview[CAUSE, second]
     subsets = whole.subsets
     both = before | after
     size = subsets.sizes[both]
     inside, outside = subsets.within[both, before], subsets.within[both, after]
+    delta = room.scratch[0]
     first_share = 1.0 / (1 << (size - subsets.sizes[before]))
     second_share = 1.0 / (1 << (size - subsets.sizes[after]))
     for state in range(1 << size):
-        room.delta[state] = (
+        delta[state] = (
             whole.repertoires.causes[first, subsets.starts[before] + subsets.within[inside, state]] * first_share
             - cut.repertoires.causes[second, subsets.starts[after] + subsets.within[outside, state]] * second_share
         )
-    cost = moved_probability(room.delta, size, np.inf, room.vertices, room.transport)
+    cost = moved_probability(delta, size, np.inf, room.transport)
     for unit in range(subsets.n_units):
         cost += abs(_next_on(first, unit, whole) - _next_on(second, unit, cut))
     is_more = cost > market.cost[row, column] + _EPSILON
@@ -188,19 +189,19 @@ def _begin(size, market: Market):  # type: ignore[no-untyped-def]
     n_rows, n_columns = size
     value = 0.0
     for row in range(n_rows):
-        market.left[row] = market.supply[row]
+        market.rows.amounts[_LEFT, row] = market.rows.amounts[_PHI, row]
         least = np.inf
         for column in range(n_columns):
             least = min(least, market.cost[row, column])
-        market.row_price[row] = least
-        value += least * market.supply[row]
+        market.rows.amounts[_PRICE, row] = least
+        value += least * market.rows.amounts[_PHI, row]
     for column in range(n_columns):
-        market.wanted[column] = market.demand[column]
+        market.columns.amounts[_LEFT, column] = market.columns.amounts[_PHI, column]
         least = np.inf
         for row in range(n_rows):
-            least = min(least, market.cost[row, column] - market.row_price[row])
-        market.column_price[column] = least
-        value += least * market.demand[column]
+            least = min(least, market.cost[row, column] - market.rows.amounts[_PRICE, row])
+        market.columns.amounts[_PRICE, column] = least
+        value += least * market.columns.amounts[_PHI, column]
     return value
 
 
@@ -209,34 +210,34 @@ def _shortest_path(origin, size, market: Market):  # type: ignore[no-untyped-def
     """Return the nearest column that still wants something, -1 if none can be reached; the way is left in `market`."""
     n_rows, n_columns = size
     for row in range(n_rows):
-        market.row_far[row] = np.inf
+        market.rows.amounts[_FAR, row] = np.inf
     for column in range(n_columns):
-        market.column_far[column] = np.inf
+        market.columns.amounts[_FAR, column] = np.inf
         market.is_done[column] = False
-    market.row_far[origin] = 0.0
+    market.rows.amounts[_FAR, origin] = 0.0
     _reach_from(origin, n_columns, market)
     while True:
         nearest, far = -1, np.inf
         for column in range(n_columns):
-            if not market.is_done[column] and market.column_far[column] < far:
-                nearest, far = column, market.column_far[column]
-        if nearest < 0 or market.wanted[nearest] > _EPSILON:
+            if not market.is_done[column] and market.columns.amounts[_FAR, column] < far:
+                nearest, far = column, market.columns.amounts[_FAR, column]
+        if nearest < 0 or market.columns.amounts[_LEFT, nearest] > _EPSILON:
             return nearest
         market.is_done[nearest] = True
         for row in range(n_rows):
-            if market.flow[row, nearest] > _EPSILON and market.row_far[row] == np.inf:
-                market.row_far[row], market.row_from[row] = far, nearest
+            if market.flow[row, nearest] > _EPSILON and market.rows.amounts[_FAR, row] == np.inf:
+                market.rows.amounts[_FAR, row], market.rows.numbers[_FROM, row] = far, nearest
                 _reach_from(row, n_columns, market)
 
 
 @njit(nogil=True, cache=True)
 def _reach_from(row, n_columns, market: Market):  # type: ignore[no-untyped-def]
-    base = market.row_far[row] - market.row_price[row]
+    base = market.rows.amounts[_FAR, row] - market.rows.amounts[_PRICE, row]
     for column in range(n_columns):
         if not market.is_done[column]:
-            far = base + market.cost[row, column] - market.column_price[column]
-            if far < market.column_far[column]:
-                market.column_far[column], market.column_from[column] = far, row
+            far = base + market.cost[row, column] - market.columns.amounts[_PRICE, column]
+            if far < market.columns.amounts[_FAR, column]:
+                market.columns.amounts[_FAR, column], market.columns.numbers[_FROM, column] = far, row
 
 
 @njit(nogil=True, cache=True)
@@ -245,46 +246,46 @@ def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[n
     whole, cut, room = systems
     has_risen = False
     while True:
-        row = market.column_from[column]
+        row = market.columns.numbers[_FROM, column]
         if _make_exact((row, column), whole, cut, room, market):
             has_risen = True
         if row == origin:
             return has_risen
-        column = market.row_from[row]
+        column = market.rows.numbers[_FROM, row]
 
 
 @njit(nogil=True, cache=True)
 def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
     """Take the way to `target` into the prices; by how much their value grows."""
     n_rows, n_columns = size
-    far = market.column_far[target]
+    far = market.columns.amounts[_FAR, target]
     growth = 0.0
     for row in range(n_rows):
-        if market.row_far[row] < far:
-            market.row_price[row] += far - market.row_far[row]
-            growth += (far - market.row_far[row]) * market.supply[row]
+        if market.rows.amounts[_FAR, row] < far:
+            market.rows.amounts[_PRICE, row] += far - market.rows.amounts[_FAR, row]
+            growth += (far - market.rows.amounts[_FAR, row]) * market.rows.amounts[_PHI, row]
     for column in range(n_columns):
-        if market.is_done[column] and market.column_far[column] < far:
-            market.column_price[column] -= far - market.column_far[column]
-            growth -= (far - market.column_far[column]) * market.demand[column]
+        if market.is_done[column] and market.columns.amounts[_FAR, column] < far:
+            market.columns.amounts[_PRICE, column] -= far - market.columns.amounts[_FAR, column]
+            growth -= (far - market.columns.amounts[_FAR, column]) * market.columns.amounts[_PHI, column]
     return growth
 
 
 @njit(nogil=True, cache=True)
 def _augment(target, origin, market: Market):  # type: ignore[no-untyped-def]
     """Move as much as the way to `target` lets through."""
-    amount, column = min(market.wanted[target], market.left[origin]), target
-    while market.column_from[column] != origin:
-        row = market.column_from[column]
-        column = market.row_from[row]
+    amount, column = min(market.columns.amounts[_LEFT, target], market.rows.amounts[_LEFT, origin]), target
+    while market.columns.numbers[_FROM, column] != origin:
+        row = market.columns.numbers[_FROM, column]
+        column = market.rows.numbers[_FROM, row]
         amount = min(amount, market.flow[row, column])
-    market.wanted[target] -= amount
-    market.left[origin] -= amount
+    market.columns.amounts[_LEFT, target] -= amount
+    market.rows.amounts[_LEFT, origin] -= amount
     column = target
     while True:
-        row = market.column_from[column]
+        row = market.columns.numbers[_FROM, column]
         market.flow[row, column] += amount
         if row == origin:
             return
-        column = market.row_from[row]
+        column = market.rows.numbers[_FROM, row]
         market.flow[row, column] -= amount

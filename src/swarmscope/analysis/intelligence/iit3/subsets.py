@@ -21,8 +21,6 @@ class Subsets(NamedTuple):
     """[2^n, 2^n]: `within[subset, state]` is the state of the subset's units alone, in as many bits as it has units."""
     preferred: NDArray[np.int64]
     """[2^n - 1]: all but the empty one, largest first, then in the order of their units."""
-    ranks: NDArray[np.int64]
-    """[2^n]: place of each in `preferred`."""
 
 
 @lru_cache(maxsize=8)
@@ -35,10 +33,8 @@ def subsets_of(n_units: int) -> Subsets:
     places = np.cumsum(members, axis=1) - members  # bit of each unit within its subset
     within = ((members[:, None, :] & members[None, :, :]) << places[:, None, :]).sum(axis=2).astype(np.uint8)
     preferred = sorted(range(1, count), key=lambda subset: (-int(sizes[subset]), to_units(subset)))
-    ranks = np.full(count, count, np.int64)
-    ranks[preferred] = np.arange(count - 1)
     starts = np.concatenate([[0], np.cumsum(1 << sizes)])
-    return Subsets(n_units, sizes, starts.astype(np.int64), within, np.array(preferred, np.int64), ranks)
+    return Subsets(n_units, sizes, starts.astype(np.int64), within, np.array(preferred, np.int64))
 
 
 def to_units(subset: int) -> tuple[int, ...]:
