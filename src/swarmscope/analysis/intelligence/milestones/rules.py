@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import theilslopes
 
 from swarmscope.analysis.intelligence.milestones.milestone import Milestone, MilestoneType, TaskSeries, milestone_id
 from swarmscope.analysis.intelligence.milestones.pelt import find_change_points
+from swarmscope.analysis.intelligence.milestones.theil_sen import theil_sen
 from swarmscope.analysis.intelligence.statistics.wilson import wilson_interval
 
 _MIN_SIDE, _MIN_EFFECT, _MAX_P, _N_PERMUTATIONS = 10, 0.5, 0.01, 999
@@ -118,8 +118,8 @@ def _plateaus(series: TaskSeries, shifts: tuple[Shift, ...]) -> list[Milestone]:
             continue
         for begin in range(shift.at, shift.end - _PLATEAU_STEPS + 1, _PLATEAU_STRIDE):
             end = begin + _PLATEAU_STEPS
-            slope = theilslopes(series.values[begin:end], np.arange(_PLATEAU_STEPS), alpha=0.95)
-            if slope.low_slope <= 0 <= slope.high_slope:
+            slope = theil_sen(series.values[begin:end])
+            if slope.low <= 0 <= slope.high:
                 levels = (
                     float(series.values[shift.begin : shift.at].mean()), float(np.median(series.values[begin:end]))
                 )  # fmt: skip
