@@ -76,7 +76,14 @@ def make_memory(n_units: int) -> Memory:
     return Memory(np.full(shape, _UNKNOWN), np.zeros(shape, np.bool_), np.zeros(shape, np.int64))
 
 
-@njit(nogil=True, cache=True)
+def forget(memory: Memory) -> None:
+    """Make a memory one of nothing."""
+    memory.bound.fill(_UNKNOWN)
+    memory.is_exact.fill(False)
+    memory.partition.fill(0)
+
+
+@njit(nogil=True, cache=True, inline="always")
 def millionths(phi):  # type: ignore[no-untyped-def]
     """φ as it is compared, in 10^-6."""
     return np.int64(np.floor(phi * _PER_UNIT + 0.5 + _EDGE))
@@ -151,8 +158,9 @@ def cause_phi(mechanism, purview, needed, system: System, room: Room):  # type: 
         if millionths(least) < needed:
             return least, False
     rest = mechanism & (mechanism - 1)
-    part = 0
+    left = rest
     while True:
+        part = rest ^ left
         place = purview
         while place or part:
             distance = 0.0
@@ -172,9 +180,9 @@ def cause_phi(mechanism, purview, needed, system: System, room: Room):  # type: 
             if place == 0:
                 break
             place = (place - 1) & purview
-        part = (part - rest) & rest
-        if part == 0:
+        if left == 0:
             break
+        left = (left - 1) & rest
     return least, True
 
 
@@ -214,14 +222,13 @@ def find_cause(mechanism, target, first, system: System, room: Room):  # type: i
 
 
 @njit(nogil=True, cache=True)
-def fill_structure(mechanism, target, whole: System, system: System, room: Room):  # type: ignore[no-untyped-def]
-    """Find the concept of a mechanism in a system cut so that nothing from outside reaches `target`; of all for 0.
+def fill_structure(mechanisms, target, whole: System, system: System, room: Room):  # type: ignore[no-untyped-def]
+    """Find the concepts of `mechanisms` [k] in a system cut so that nothing from outside reaches `target`.
 
     For units uncut, `target` is 0 and `system` is `whole`. Mechanisms whose units keep all inputs keep their causes.
     """
     found, known = system.structure, whole.structure
-    count = 1 << system.subsets.n_units
-    for each in range(mechanism if mechanism else 1, mechanism + 1 if mechanism else count):
+    for each in mechanisms:
         phi_effect, effect_purview = find_effect(each, system, room)
         phi_cause, cause_purview = 0.0, 0
         if effect_purview and target and (each & target) == 0:

@@ -8,7 +8,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from swarmscope.analysis.intelligence.iit3.concepts import Memory, Room, System, fill_structure, make_room, make_system
+from swarmscope.analysis.intelligence.iit3.concepts import (
+    Memory,
+    Room,
+    System,
+    fill_structure,
+    forget,
+    make_room,
+    make_system,
+)
 from swarmscope.analysis.intelligence.iit3.repertoires import Factors, fill_factors, fill_repertoires, make_factors
 from swarmscope.analysis.intelligence.iit3.structure_distance import Market, make_market, structure_distance
 
@@ -19,6 +27,8 @@ TIE = 1e-6
 class Workplace(NamedTuple):
     """All that a computation writes to. Threads may share `factors` and `whole` once these are filled."""
 
+    mechanisms: NDArray[np.int64]
+    """All of them."""
     factors: Factors
     whole: System
     cut: System
@@ -29,8 +39,9 @@ class Workplace(NamedTuple):
 def make_workplace(n_units: int) -> Workplace:
     """Return room for one computation of `n_units` units."""
     return Workplace(
-        make_factors(n_units), make_system(n_units), make_system(n_units), make_room(n_units), make_market(n_units)
-    )
+        np.arange(1, 1 << n_units, dtype=np.int64), make_factors(n_units), make_system(n_units), make_system(n_units),
+        make_room(n_units), make_market(n_units),
+    )  # fmt: skip
 
 
 def share_workplace(place: Workplace) -> Workplace:
@@ -39,7 +50,7 @@ def share_workplace(place: Workplace) -> Workplace:
     known = place.room.memory
     memory = Memory(known.bound.copy(), known.is_exact.copy(), known.partition.copy())
     room = make_room(n_units)._replace(memory=memory)
-    return Workplace(place.factors, place.whole, make_system(n_units), room, make_market(n_units))
+    return place._replace(cut=make_system(n_units), room=room, market=make_market(n_units))
 
 
 def targets_of(n_units: int) -> NDArray[np.int64]:
@@ -47,15 +58,11 @@ def targets_of(n_units: int) -> NDArray[np.int64]:
     return np.arange(1, (1 << n_units) - 1, dtype=np.int64)
 
 
-@njit(nogil=True, cache=True)
-def begin(tpm, now, place: Workplace):  # type: ignore[no-untyped-def]
-    """Take up a TPM [2^n, n] in the state numbered `now`; whether any state leads there."""
+def begin(tpm: NDArray[np.float64], now: int, place: Workplace) -> None:
+    """Take up a TPM [2^n, n] in the state numbered `now`, which some state must lead to."""
     fill_factors(tpm, now, place.whole.subsets, place.factors)
-    memory = place.room.memory
-    memory.bound[:] = 1e9
-    memory.is_exact[:] = False
-    memory.partition[:] = 0
-    return fill_repertoires(place.factors, 0, place.whole.subsets, place.whole.repertoires)
+    fill_repertoires(place.factors, 0, place.whole.subsets, place.whole.repertoires)
+    forget(place.room.memory)
 
 
 @njit(nogil=True, cache=True)
@@ -68,7 +75,7 @@ def measure_cuts(targets, best, place: Workplace, changed):  # type: ignore[no-u
     for number in range(targets.size):
         target = targets[number]
         fill_repertoires(place.factors, target, whole.subsets, cut.repertoires)
-        fill_structure(0, target, whole, cut, room)
+        fill_structure(place.mechanisms, target, whole, cut, room)
         distance = structure_distance(whole, cut, best[0] + TIE, room, place.market)
         changed[number] = distance if distance <= best[0] + TIE else np.inf
         best[0] = min(best[0], distance)

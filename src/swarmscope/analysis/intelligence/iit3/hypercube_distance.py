@@ -132,7 +132,7 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
     return moved
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _push(n_units, room):  # type: ignore[no-untyped-def]
     """Move what can be moved at these prices by one search: (number of states reached, whether anything moved)."""
     price, parent, queue, flow = room.states[_PRICE], room.states[_PARENT], room.states[_QUEUE], room.flow
@@ -158,7 +158,7 @@ def _push(n_units, room):  # type: ignore[no-untyped-def]
     return end, is_moved
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _push_to(target, n_units, room):  # type: ignore[no-untyped-def]
     """Move as much as the way to `target` lets through; whether that is anything."""
     price, parent, flow = room.states[_PRICE], room.states[_PARENT], room.flow

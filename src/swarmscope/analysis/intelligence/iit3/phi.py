@@ -111,7 +111,7 @@ def _measure_here(place: Workplace, watch: Watch) -> NDArray[np.float64]:
     """Return what each cut changes, infinity where it is not the least."""
     whole = place.whole
     targets = targets_of(whole.subsets.n_units)
-    fill_structure(0, 0, whole, whole, place.room)
+    fill_structure(place.mechanisms, 0, whole, whole, place.room)
     if not whole.structure.phi[CONCEPT].any():
         return np.zeros(0)
     changed, best = np.empty(len(targets)), np.full(1, np.inf)
@@ -130,7 +130,7 @@ def _measure_shared(place: Workplace, watch: Watch) -> NDArray[np.float64]:
     changed, best = np.full(len(targets), np.inf), np.full(1, np.inf)
 
     def specify(mine: Workplace, mechanism: int) -> None:
-        fill_structure(mechanism, 0, whole, whole, mine.room)
+        fill_structure(np.array([mechanism]), 0, whole, whole, mine.room)
 
     def measure(mine: Workplace, number: int) -> None:
         # What another thread lowers at the same time may be lost for a while, which costs only time.

@@ -104,7 +104,7 @@ def fill_repertoires(factors: Factors, target, subsets: Subsets, result: Reperto
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _fill_marginals(result: Repertoires, mechanism, purview, subsets: Subsets):  # type: ignore[no-untyped-def]
     start, place = subsets.starts[purview], 0
     for unit in range(subsets.n_units):

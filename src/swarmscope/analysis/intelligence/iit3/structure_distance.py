@@ -72,24 +72,20 @@ def structure_distance(whole: System, cut: System, limit, room: Room, market: Ma
             if limit < 0.0:
                 _make_exact((row, column), whole, cut, room, market)
     value = _begin(size, market)
-    row = 0
-    while row < n_rows:
-        if 0.0 <= limit < value:
-            return value
-        if market.rows.amounts[_LEFT, row] <= _EPSILON:
-            row += 1
-            continue
-        column = _shortest_path(row, size, market)
-        if column < 0:
-            break
-        if _make_path_exact(column, row, (whole, cut, room), market):
-            continue
-        value += _raise_prices(column, size, market)
-        _augment(column, row, market)
+    for row in range(n_rows):
+        while market.rows.amounts[_LEFT, row] > _EPSILON:
+            if 0.0 <= limit < value:
+                return value
+            column = _shortest_path(row, size, market)
+            if column < 0:
+                break
+            if not _make_path_exact(column, row, (whole, cut, room), market):
+                value += _raise_prices(column, size, market)
+                _augment(column, row, market)
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
     """List concepts of both structures that are not the same, and the null concept where φ is missing."""
     n_rows, n_columns, missing = 0, 0, 0.0
@@ -116,7 +112,7 @@ def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no
     return n_rows, n_columns
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-def]
     """Whether a mechanism specifies the same in both."""
     purview = whole.structure.purview[CAUSE, mechanism]
@@ -132,14 +128,14 @@ def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _next_on(mechanism, unit, system: System):  # type: ignore[no-untyped-def]
     """How likely a unit is on next as a concept has it; as without any constraint outside its purview."""
     is_inside = (system.structure.purview[EFFECT, mechanism] >> unit) & 1
     return system.repertoires.effects[mechanism if is_inside else 0, unit]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _set_cost(row, column, whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
     """Set the distance of effects plus that of causes' marginals."""
     first, second = market.rows.numbers[_MECHANISM, row], market.columns.numbers[_MECHANISM, column]
@@ -183,7 +179,7 @@ def _make_exact(place, whole: System, cut: System, room: Room, market: Market): 
     return is_more
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _begin(size, market: Market):  # type: ignore[no-untyped-def]
     """Begin with nothing moved and the least prices that no cost undercuts; their value."""
     n_rows, n_columns = size
@@ -240,7 +236,7 @@ def _reach_from(row, n_columns, market: Market):  # type: ignore[no-untyped-def]
                 market.columns.amounts[_FAR, column], market.columns.numbers[_FROM, column] = far, row
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[no-untyped-def]
     """Make all costs on the way to a column exact; whether any rose, so that the way may not be the shortest."""
     whole, cut, room = systems
@@ -254,7 +250,7 @@ def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[n
         column = market.rows.numbers[_FROM, row]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
     """Take the way to `target` into the prices; by how much their value grows."""
     n_rows, n_columns = size
@@ -271,7 +267,7 @@ def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
     return growth
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def _augment(target, origin, market: Market):  # type: ignore[no-untyped-def]
     """Move as much as the way to `target` lets through."""
     amount, column = min(market.columns.amounts[_LEFT, target], market.rows.amounts[_LEFT, origin]), target
