@@ -231,10 +231,11 @@ def _to_concepts(system: System, units: Subsystem) -> tuple[Concept, ...]:
 
 def _effect_repertoire(likely: NDArray[np.float64], purview: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the product [2^k] over the purview's units of how likely each is on or off."""
-    result = np.ones(1)
-    for unit in reversed(purview):
-        result = np.outer(result, (1.0 - likely[unit], likely[unit])).reshape(-1)
-    return result
+    result = [1.0]  # NumPy would take several times as long for so few
+    for unit in purview:
+        on = float(likely[unit])
+        result = [each * (1.0 - on) for each in result] + [each * on for each in result]
+    return np.array(result)
 
 
 def _named(subset: int, units: Subsystem) -> tuple[int, ...]:
