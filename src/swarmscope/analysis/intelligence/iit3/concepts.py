@@ -84,13 +84,13 @@ def forget(memory: Memory) -> None:
 
 
 @njit(nogil=True, cache=True, inline="always")
-def millionths(phi):  # type: ignore[no-untyped-def]
+def millionths(phi: float) -> int:
     """φ as it is compared, in 10^-6."""
-    return np.int64(np.floor(phi * _PER_UNIT + 0.5 + _EDGE))
+    return int(np.floor(phi * _PER_UNIT + 0.5 + _EDGE))
 
 
 @njit(nogil=True, cache=True)
-def find_effect(mechanism, system: System, room: Room):  # type: ignore[no-untyped-def]
+def find_effect(mechanism: int, system: System, room: Room) -> tuple[float, int]:
     """Return φ and purview of a mechanism's effect.
 
     Effect repertoires are products, so that distances are sums over units, and the best part of the purview for each
@@ -123,7 +123,9 @@ def find_effect(mechanism, system: System, room: Room):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
-def _partition_distance(both, partition, limit, system: System, room: Room):  # type: ignore[no-untyped-def]
+def _partition_distance(
+    both: tuple[int, int], partition: tuple[int, int], limit: float, system: System, room: Room
+) -> float:
     """How far a cause repertoire is from that of a partition; not more exactly than that it is `limit` or more."""
     subsets, causes = system.subsets, system.repertoires.causes
     mechanism, purview = both
@@ -143,7 +145,7 @@ def _partition_distance(both, partition, limit, system: System, room: Room):  # 
 
 
 @njit(nogil=True, cache=True)
-def cause_phi(mechanism, purview, needed, system: System, room: Room):  # type: ignore[no-untyped-def]
+def cause_phi(mechanism: int, purview: int, needed: int, system: System, room: Room) -> tuple[float, bool]:
     """Return φ of a mechanism's cause in a purview, and whether it is `needed` (in 10^-6) or more.
 
     If not, it is but an upper bound. The distance of marginals is a lower bound of each partition's.
@@ -187,7 +189,7 @@ def cause_phi(mechanism, purview, needed, system: System, room: Room):  # type: 
 
 
 @njit(nogil=True, cache=True)
-def find_cause(mechanism, target, first, system: System, room: Room):  # type: ignore[no-untyped-def]
+def find_cause(mechanism: int, target: int, first: int, system: System, room: Room) -> tuple[float, int]:
     """Return φ and purview of a mechanism's cause; `first` is a purview to begin with, 0 for none.
 
     Severed from the others, units of `target` have no causes there. Purviews within it are as in the units uncut.
@@ -222,7 +224,7 @@ def find_cause(mechanism, target, first, system: System, room: Room):  # type: i
 
 
 @njit(nogil=True, cache=True)
-def fill_structure(mechanisms, target, whole: System, system: System, room: Room):  # type: ignore[no-untyped-def]
+def fill_structure(mechanisms: NDArray[np.int64], target: int, whole: System, system: System, room: Room) -> None:
     """Find the concepts of `mechanisms` [k] in a system cut so that nothing from outside reaches `target`.
 
     For units uncut, `target` is 0 and `system` is `whole`. Mechanisms whose units keep all inputs keep their causes.

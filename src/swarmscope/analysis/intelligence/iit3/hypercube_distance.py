@@ -67,7 +67,7 @@ def _functions(n_units: int) -> list[list[int]]:
 
 
 @njit(nogil=True, cache=True)
-def moved_probability(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
+def moved_probability(delta: NDArray[np.float64], n_units: int, limit: float, room: Transport) -> float:
     """The distance of two distributions with difference `delta` [2^n_units].
 
     What is returned may be less than the distance once it is `limit` or more.
@@ -78,10 +78,10 @@ def moved_probability(delta, n_units, limit, room):  # type: ignore[no-untyped-d
 
 
 @njit(nogil=True, cache=True)
-def vertex_distance(delta, n_units, room):  # type: ignore[no-untyped-def]
+def vertex_distance(delta: NDArray[np.float64], n_units: int, room: Transport) -> float:
     """The distance as the greatest of all extreme functions, for up to 4 units."""
     if n_units <= 1:
-        return abs(delta[n_units])
+        return abs(float(delta[n_units]))
     count, start = _COUNTS[n_units], _STARTS[n_units]
     sums = room.sums[:count]
     sums[:] = 0.0
@@ -105,7 +105,7 @@ def vertex_distance(delta, n_units, room):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
+def flow_distance(delta: NDArray[np.float64], n_units: int, limit: float, room: Transport) -> float:
     """The distance by primal-dual flow along the edges of the hypercube, each of cost 1.
 
     Prices begin with the function that sums units by the sign of their marginals' difference, which often is the best
@@ -142,7 +142,7 @@ def flow_distance(delta, n_units, limit, room):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _push(n_units, room):  # type: ignore[no-untyped-def]
+def _push(n_units: int, room: Transport) -> tuple[int, bool]:
     """Move what can be moved at these prices by one search: (number of states reached, whether anything moved)."""
     price, parent, queue, flow = room.states[_PRICE], room.states[_PARENT], room.states[_QUEUE], room.flow
     end = 0
@@ -168,7 +168,7 @@ def _push(n_units, room):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _push_to(target, n_units, room):  # type: ignore[no-untyped-def]
+def _push_to(target: int, n_units: int, room: Transport) -> bool:
     """Move as much as the way to `target` lets through; whether that is anything."""
     price, parent, flow = room.states[_PRICE], room.states[_PARENT], room.flow
     amount, state = -flow[target, -1], target

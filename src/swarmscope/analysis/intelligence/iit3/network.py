@@ -21,6 +21,8 @@ class Network(NamedTuple):
     """[2^n, n]: P(unit i is on next | state s), with s = Σ x_i 2^i; averaged over units that are no inputs of i."""
     connectivity: NDArray[np.bool_]
     """[n, n], from → to."""
+    stated_tpm: NDArray[np.float64]
+    """[2^n, n]: as it was given."""
 
     @property
     def n_units(self) -> int:
@@ -37,6 +39,7 @@ class Subsystem(NamedTuple):
     """[n] of 0 and 1."""
     units: tuple[int, ...]
     """Their numbers in the network, ascending."""
+    stated_tpm: NDArray[np.float64]
 
 
 def check_network(tpm: ArrayLike, cm: ArrayLike | None = None) -> Network:
@@ -56,9 +59,9 @@ def check_network(tpm: ArrayLike, cm: ArrayLike | None = None) -> Network:
         row, unit = (int(at) for at in bad[0])
         raise ModelError(f"tpm: row {row}, unit {unit} is {table[row, unit]}, not a probability")
     if cm is None:
-        return Network(table, find_dependencies(table))
+        return Network(table, find_dependencies(table), table)
     connectivity = _check_connectivity(cm, n_units)
-    return Network(disconnect(table[None], connectivity[None])[0], connectivity)
+    return Network(disconnect(table[None], connectivity[None])[0], connectivity, table)
 
 
 def check_state(state: ArrayLike, n_units: int) -> NDArray[np.int64]:
@@ -109,12 +112,13 @@ def select_subsystem(network: Network, state: ArrayLike, subsystem: Sequence[int
         raise ModelError(f"subsystem: {list(units)} are not different units of 0 to {network.n_units - 1}")
     check_reachable(network.tpm[None], at[None])
     if len(units) == network.n_units:
-        return Subsystem(network.tpm, network.connectivity, at, units)
+        return Subsystem(network.tpm, network.connectivity, at, units, network.stated_tpm)
     chosen = np.array(units)
     inside = (np.arange(1 << len(units))[:, None] >> np.arange(len(units)) & 1) << chosen
     held = int((at << np.arange(network.n_units)).sum()) & ~sum(1 << unit for unit in units)
-    tpm = np.ascontiguousarray(network.tpm[held + inside.sum(axis=1)][:, chosen])
-    local = Subsystem(tpm, np.ascontiguousarray(network.connectivity[np.ix_(chosen, chosen)]), at[chosen], units)
+    rows = np.ix_(held + inside.sum(axis=1), chosen)
+    connectivity = network.connectivity[np.ix_(chosen, chosen)]
+    local = Subsystem(network.tpm[rows], connectivity, at[chosen], units, network.stated_tpm[rows])
     check_reachable(local.tpm[None], local.state[None], f"units {list(units)} with the others held: ")
     return local
 

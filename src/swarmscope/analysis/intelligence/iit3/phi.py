@@ -28,6 +28,7 @@ from swarmscope.analysis.intelligence.iit3.cuts import (
 from swarmscope.analysis.intelligence.iit3.network import (
     Network,
     Subsystem,
+    check_network,
     check_reachable,
     disconnect,
     is_strongly_connected,
@@ -69,10 +70,8 @@ def compute_phi(
         return _to_result(units, None, np.zeros(0))
     place = make_workplace(n_units)
     begin(units.tpm, _number_of(units.state), place)
-    if n_units < _MIN_SHARED_UNITS:
-        changed = _measure_here(place, watch)
-    else:
-        changed = _measure_shared(place, watch)
+    measure = _measure_here if n_units < _MIN_SHARED_UNITS else _measure_shared
+    changed = measure(place, watch)
     watch.done(1.0)
     return _to_result(units, place, changed)
 
@@ -104,7 +103,7 @@ def warm_up() -> None:
     """Compile or load all that Φ needs: seconds the first time after an installation."""
     swap = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     phi_of_models(swap[None], np.ones((1, 2, 2), np.bool_), np.zeros((1, 2), np.int64))
-    compute_phi(Network(swap, np.ones((2, 2), np.bool_)), [0, 0])
+    compute_phi(check_network(swap), [0, 0])
 
 
 def _measure_here(place: Workplace, watch: Watch) -> NDArray[np.float64]:
@@ -201,7 +200,7 @@ def _to_result(units: Subsystem, place: Workplace | None, changed: NDArray[np.fl
         concepts=concepts,
         partitioned_concepts=partitioned,
         sum_small_phi=sum(concept.phi for concept in concepts),
-        ei=effective_information(units.tpm),
+        ei=effective_information(units.stated_tpm),
         units=units.units,
         state=tuple(units.state.tolist()),
     )

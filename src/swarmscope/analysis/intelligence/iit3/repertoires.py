@@ -49,7 +49,7 @@ def make_repertoires(n_units: int) -> Repertoires:
 
 
 @njit(nogil=True, cache=True)
-def fill_factors(tpm, now, subsets: Subsets, factors: Factors):  # type: ignore[no-untyped-def]
+def fill_factors(tpm: NDArray[np.float64], now: int, subsets: Subsets, factors: Factors) -> None:
     """Fill `factors` from a TPM [2^n, n] and the number of the state now."""
     n_units, starts, within = subsets.n_units, subsets.starts, subsets.within
     everything = (1 << n_units) - 1
@@ -71,7 +71,7 @@ def fill_factors(tpm, now, subsets: Subsets, factors: Factors):  # type: ignore[
 
 
 @njit(nogil=True, cache=True)
-def fill_repertoires(factors: Factors, target, subsets: Subsets, result: Repertoires):  # type: ignore[no-untyped-def]
+def fill_repertoires(factors: Factors, target: int, subsets: Subsets, result: Repertoires) -> bool:
     """Fill `result` for units to whom `target` (a mask) is severed from all others; 0 for units uncut.
 
     Whether the state is reachable: if not, its causes do not exist and the result is of no use.
@@ -105,7 +105,7 @@ def fill_repertoires(factors: Factors, target, subsets: Subsets, result: Reperto
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _fill_marginals(result: Repertoires, mechanism, purview, subsets: Subsets):  # type: ignore[no-untyped-def]
+def _fill_marginals(result: Repertoires, mechanism: int, purview: int, subsets: Subsets) -> None:
     start, place = subsets.starts[purview], 0
     for unit in range(subsets.n_units):
         likely = 0.5

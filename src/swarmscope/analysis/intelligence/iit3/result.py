@@ -69,7 +69,7 @@ class PhiResult:
     """Of the units cut at `mip`."""
     sum_small_phi: float
     ei: float
-    """Effective information of the units in bits (uniform interventions)."""
+    """Effective information of the units in bits (uniform interventions on the TPM as it was given)."""
     units: tuple[int, ...]
     state: tuple[int, ...]
     """Of `units`."""

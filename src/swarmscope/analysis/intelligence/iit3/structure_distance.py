@@ -57,7 +57,7 @@ def make_market(n_units: int) -> Market:
 
 
 @njit(nogil=True, cache=True)
-def structure_distance(whole: System, cut: System, limit, room: Room, market: Market):  # type: ignore[no-untyped-def]
+def structure_distance(whole: System, cut: System, limit: float, room: Room, market: Market) -> float:
     """Return the distance of two structures of the same units; once it is over `limit`, no more than that.
 
     A `limit` of -1 is none, and has all costs made exact beforehand.
@@ -86,7 +86,7 @@ def structure_distance(whole: System, cut: System, limit, room: Room, market: Ma
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
+def _fill_masses(whole: System, cut: System, market: Market) -> tuple[int, int]:
     """List concepts of both structures that are not the same, and the null concept where φ is missing."""
     n_rows, n_columns, missing = 0, 0, 0.0
     for mechanism in range(1, 1 << whole.subsets.n_units):
@@ -113,7 +113,7 @@ def _fill_masses(whole: System, cut: System, market: Market):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-def]
+def _is_same(mechanism: int, whole: System, cut: System) -> bool:
     """Whether a mechanism specifies the same in both."""
     purview = whole.structure.purview[CAUSE, mechanism]
     if purview != cut.structure.purview[CAUSE, mechanism]:
@@ -129,14 +129,14 @@ def _is_same(mechanism, whole: System, cut: System):  # type: ignore[no-untyped-
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _next_on(mechanism, unit, system: System):  # type: ignore[no-untyped-def]
+def _next_on(mechanism: int, unit: int, system: System) -> float:
     """How likely a unit is on next as a concept has it; as without any constraint outside its purview."""
     is_inside = (system.structure.purview[EFFECT, mechanism] >> unit) & 1
-    return system.repertoires.effects[mechanism if is_inside else 0, unit]
+    return float(system.repertoires.effects[mechanism if is_inside else 0, unit])
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _set_cost(row, column, whole: System, cut: System, market: Market):  # type: ignore[no-untyped-def]
+def _set_cost(row: int, column: int, whole: System, cut: System, market: Market) -> None:
     """Set the distance of effects plus that of causes' marginals."""
     first, second = market.rows.numbers[_MECHANISM, row], market.columns.numbers[_MECHANISM, column]
     before, after = whole.structure.purview[CAUSE, first], cut.structure.purview[CAUSE, second]
@@ -150,7 +150,7 @@ def _set_cost(row, column, whole: System, cut: System, market: Market):  # type:
 
 
 @njit(nogil=True, cache=True)
-def _make_exact(place, whole: System, cut: System, room: Room, market: Market):  # type: ignore[no-untyped-def]
+def _make_exact(place: tuple[int, int], whole: System, cut: System, room: Room, market: Market) -> bool:
     """Replace a cost by the distance; whether that is more."""
     row, column = place
     if market.is_exact[row, column]:
@@ -173,14 +173,14 @@ def _make_exact(place, whole: System, cut: System, room: Room, market: Market): 
     cost = moved_probability(delta, size, np.inf, room.transport)
     for unit in range(subsets.n_units):
         cost += abs(_next_on(first, unit, whole) - _next_on(second, unit, cut))
-    is_more = cost > market.cost[row, column] + _EPSILON
+    is_more = bool(cost > market.cost[row, column] + _EPSILON)
     if is_more:
         market.cost[row, column] = cost
     return is_more
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _begin(size, market: Market):  # type: ignore[no-untyped-def]
+def _begin(size: tuple[int, int], market: Market) -> float:
     """Begin with nothing moved and the least prices that no cost undercuts; their value."""
     n_rows, n_columns = size
     value = 0.0
@@ -202,7 +202,7 @@ def _begin(size, market: Market):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _shortest_path(origin, size, market: Market):  # type: ignore[no-untyped-def]
+def _shortest_path(origin: int, size: tuple[int, int], market: Market) -> int:
     """Return the nearest column that still wants something, -1 if none can be reached; the way is left in `market`."""
     n_rows, n_columns = size
     for row in range(n_rows):
@@ -227,7 +227,7 @@ def _shortest_path(origin, size, market: Market):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True)
-def _reach_from(row, n_columns, market: Market):  # type: ignore[no-untyped-def]
+def _reach_from(row: int, n_columns: int, market: Market) -> None:
     base = market.rows.amounts[_FAR, row] - market.rows.amounts[_PRICE, row]
     for column in range(n_columns):
         if not market.is_done[column]:
@@ -237,7 +237,7 @@ def _reach_from(row, n_columns, market: Market):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[no-untyped-def]
+def _make_path_exact(column: int, origin: int, systems: tuple[System, System, Room], market: Market) -> bool:
     """Make all costs on the way to a column exact; whether any rose, so that the way may not be the shortest."""
     whole, cut, room = systems
     has_risen = False
@@ -251,7 +251,7 @@ def _make_path_exact(column, origin, systems, market: Market):  # type: ignore[n
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
+def _raise_prices(target: int, size: tuple[int, int], market: Market) -> float:
     """Take the way to `target` into the prices; by how much their value grows."""
     n_rows, n_columns = size
     far = market.columns.amounts[_FAR, target]
@@ -268,7 +268,7 @@ def _raise_prices(target, size, market: Market):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _augment(target, origin, market: Market):  # type: ignore[no-untyped-def]
+def _augment(target: int, origin: int, market: Market) -> None:
     """Move as much as the way to `target` lets through."""
     amount, column = min(market.columns.amounts[_LEFT, target], market.rows.amounts[_LEFT, origin]), target
     while market.columns.numbers[_FROM, column] != origin:

@@ -37,6 +37,7 @@ def subsets_of(n_units: int) -> Subsets:
     return Subsets(n_units, sizes, starts.astype(np.int64), within, np.array(preferred, np.int64))
 
 
+@lru_cache(maxsize=1 << 16)
 def to_units(subset: int) -> tuple[int, ...]:
     """Return the units of a subset, ascending."""
     return tuple(unit for unit in range(subset.bit_length()) if subset >> unit & 1)
