@@ -9,11 +9,15 @@ from itertools import groupby, islice
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.portion import portion
+
 # A shell that starts a run in the background has it ignore interrupts, and programs that tests start inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machines are shared and a first call may compile: no test depends on time.
-settings.register_profile("swarmscope", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "swarmscope", max_examples=portion(100, 40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("swarmscope")
 
 

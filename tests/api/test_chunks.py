@@ -17,6 +17,7 @@ from swarmscope.model.metrics import Buckets, HistogramColumns
 from swarmscope.model.series import SampleColumns
 from swarmscope.model.staleness import STALE_BITS, STALE_NAN
 from tests.api.chunk_reader import read_histograms, read_xor
+from tests.portion import portion
 
 ROW = HistogramRow(1000, 2, 0, False, 2.0**-128, 1.0, 6.0, 12.5, ((-1, 2), (3, 1)), (1.0, 3.0, 1.0), (), (), ())
 
@@ -43,7 +44,7 @@ def test_two_equal_samples_by_hand() -> None:
     assert chunks.data.tobytes() == bytes.fromhex("0003" + "00" + "3ff0000000000000" + "9875" + "00")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(
     st.lists(
         st.lists(

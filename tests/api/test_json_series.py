@@ -13,6 +13,7 @@ from swarmscope.api.json_series import grid_points, label_sets_json, sample_poin
 from swarmscope.api.label_text import LabelTexts
 from swarmscope.model.series import ABSENT, LabelFrame, SampleColumns
 from tests.api.served import Symbols
+from tests.portion import portion
 
 
 def frame_of(sets: list[dict[str, str]], symbols: Symbols) -> LabelFrame:
@@ -28,7 +29,7 @@ def frame_of(sets: list[dict[str, str]], symbols: Symbols) -> LabelFrame:
 label_sets = st.lists(st.dictionaries(st.text(min_size=1, max_size=6), st.text(min_size=1, max_size=6), max_size=4))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=portion(200, 66), deadline=None)
 @given(label_sets)
 def test_label_sets(sets: list[dict[str, str]]) -> None:
     symbols = Symbols()
@@ -67,7 +68,7 @@ def test_cache_grows_and_serves_another_table() -> None:
             assert [json.loads(text) for text in found] == sets
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(st.data())
 def test_grid(data: st.DataObject) -> None:
     n_series, n_steps = data.draw(st.integers(0, 5)), data.draw(st.integers(1, 6))

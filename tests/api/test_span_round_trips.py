@@ -19,6 +19,7 @@ from swarmscope.receivers.jaeger.settings import JaegerSettings
 from swarmscope.receivers.zipkin.routes import routes as zipkin_receiver
 from swarmscope.receivers.zipkin.settings import ZipkinSettings
 from tests.api.traces.served import NOW_NS, serve
+from tests.portion import portion
 from tests.receivers.jaeger.batches import Struct, batch, log, reference, span
 from tests.receivers.jaeger.thrift_writer import binary, compact
 from tests.receivers.zipkin.test_decode import EVERYTHING
@@ -104,7 +105,7 @@ ZIPKIN_SPANS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=portion(80, 26), deadline=None)
 @given(ZIPKIN_SPANS)
 def test_any_zipkin_span(sent: dict[str, Any]) -> None:
     (found,) = _zipkin_round([sent], sent["traceId"])
@@ -159,7 +160,7 @@ VALUES = st.one_of(
 TAGS = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=portion(80, 26), deadline=None)
 @given(
     TAGS, TAGS, st.lists(TAGS.filter(bool), max_size=2),
     st.lists(st.tuples(st.integers(0, 1), IDS, IDS), max_size=3, unique_by=lambda each: each[1:]),

@@ -51,6 +51,7 @@ from swarmscope.lang.logql.registry import RANGE_AGGREGATIONS, SET_OPERATORS, VE
 from swarmscope.model.errors import QuerySyntaxError, SwarmscopeError, UnsupportedQueryError
 from swarmscope.model.matchers import Matcher, MatchOperator
 from tests.lang.logql_queries import METRICS, SELECTORS, STAGES
+from tests.portion import portion
 
 APP = (Matcher("app", MatchOperator.EQUAL, "x"),)
 
@@ -388,14 +389,14 @@ _METRIC = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(_PIPELINE | _METRIC)
 def test_any_tree_prints_and_reads_back(tree):
     assert parse_logql(to_text(tree)) == tree
     assert parse_logql(to_pretty(tree)) == tree
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.text(st.sampled_from('{}()[]="|~!<>abor 15m.\\`,#+-^\n'), max_size=40))
 def test_any_text_parses_or_is_refused(text):
     try:

@@ -19,6 +19,7 @@ from swarmscope.lang.templates.go_format import sprint, sprintf
 from swarmscope.lang.templates.moments import Moment, format_moment, parse_moment
 from swarmscope.lang.templates.run import MAX_OUTPUT
 from swarmscope.model.errors import QuerySyntaxError, SwarmscopeError
+from tests.portion import portion
 
 DATA = {
     "name": "gopher",
@@ -252,7 +253,7 @@ def test_simple_parts():
 WORDS = "{{ }} - . $ a if range end else with ( ) | , := = \" ` 1 'x' .a $x print nil".split(" ")  # noqa: SIM905
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=14))
 def test_any_text_runs_or_is_refused(words):
     try:

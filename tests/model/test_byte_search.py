@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from swarmscope.model.byte_search import contains
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.raw_memory import LANES
+from tests.portion import portion
 
 _FEW = st.text(alphabet="ab c-", max_size=24)
 _MANY = st.text(alphabet="ab", max_size=4 * LANES)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.lists(_FEW | _MANY, min_size=1, max_size=6), st.text(alphabet="ab c-", max_size=11))
 def test_contains_is_pythons_in(texts: list[str], needle: str) -> None:
     found = contains(Utf8Column.from_strings(texts), needle.encode())

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.agents.made_spans import SECOND_NS, account_of, key_of, make_spans
+from tests.portion import portion
 
 from swarmscope.analysis.agents.edges import to_edges
 from swarmscope.analysis.agents.forest import SpanForest
@@ -96,7 +97,7 @@ def clean(counts):
     return Counter({key: count for key, count in counts.items() if count})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(forests())
 def test_any_order_and_any_batches_tell_the_same(case):
     rows, order, cuts = case

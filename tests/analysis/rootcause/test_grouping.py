@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.rootcause.plain_graphs import S, alert, graph
+from tests.portion import portion
 
 from swarmscope.analysis.rootcause.facts import AlertFact, nodes_of
 from swarmscope.analysis.rootcause.grouping import OnlineGrouping, group_alerts
@@ -115,7 +116,7 @@ FACTS = st.lists(
 MADE = graph("a b 3", "b c", "c d 2", "d e", "e f", "f a", "a d 5")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=portion(60, 20), deadline=None)
 @given(FACTS)
 def test_every_alert_is_in_one_group(facts: list[AlertFact]) -> None:
     groups = group_alerts(facts, MADE)
@@ -123,7 +124,7 @@ def test_every_alert_is_in_one_group(facts: list[AlertFact]) -> None:
     assert sorted(ids) == sorted({fact.id for fact in facts})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=portion(60, 20), deadline=None)
 @given(FACTS)
 def test_single_link_without_causes(facts: list[AlertFact]) -> None:
     """Where joining groups is as easy as joining one, the groups are the connected parts of all similar pairs."""

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.analysis.rootcause.plain_graphs import alert, graph, node
+from tests.portion import portion
 
 from swarmscope.analysis.rootcause.facts import AlertFact
 from swarmscope.analysis.rootcause.ranking import RankSettings, rank_causes
@@ -94,7 +95,7 @@ EDGES = st.lists(st.tuples(NAMES, NAMES, st.integers(1, 9)), max_size=15)
 ALERTS = st.lists(st.tuples(NAMES, st.integers(0, 99)), min_size=1, max_size=12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(EDGES, ALERTS)
 def test_scores_are_shares(edges: list[tuple[str, str, int]], told: list[tuple[str, int]]) -> None:
     facts = [alert(f"A{at}", about, at_s) for at, (about, at_s) in enumerate(told)]

@@ -8,6 +8,7 @@ from swarmscope.api.alertmanager.bodies import to_alerts, to_silence
 from swarmscope.api.alertmanager.moments import MAX_NS, parse_moment, spell_moment
 from swarmscope.api.alertmanager.refusals import Refusal
 from tests.api.alertmanager.served import served, small_house
+from tests.portion import portion
 
 NS = 1_000_000_000
 KEYS = st.sampled_from(["labels", "annotations", "startsAt", "endsAt", "generatorURL", "matchers", "name", "value",
@@ -27,14 +28,14 @@ def _refusal(read, body):
 
 
 @given(JSON_VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 def test_any_json_is_read_or_refused_by_name(body):
     for refusal in (_refusal(to_alerts, body), _refusal(to_silence, body)):
         assert refusal is None or (refusal.status in (400, 422) and refusal.payload["message"])
 
 
 @given(body=st.binary(max_size=60) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=portion(100, 33), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_breaks_the_server(body):
     client = served(small_house())
     for path in ("alerts", "silences"):

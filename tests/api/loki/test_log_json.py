@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from swarmscope.api.loki.log_json import streams_json
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.log_answers import AnswerLabels, AnswerStream, LogsResult
+from tests.portion import portion
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 _LABELS = st.dictionaries(_TEXT, _TEXT, max_size=3)
@@ -24,7 +25,7 @@ def _results(draw):
     return groups, lines
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(_results())
 def test_every_text_is_read_back_by_a_json_parser(drawn):
     groups, lines = drawn

@@ -10,6 +10,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from swarmscope.api.tempo.trace_json import resource_spans_json
+from tests.portion import portion
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 _UINT32, _UINT64 = st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 64) - 1)
@@ -54,7 +55,7 @@ _SPAN = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=100)
+@settings(max_examples=portion(100, 33))
 @given(st.lists(_SPAN, max_size=3), _ATTRIBUTES, _TEXT, _UINT32)
 def test_the_json_is_that_of_protobuf(spans, attributes, text, number):
     data = trace_pb2.TracesData()

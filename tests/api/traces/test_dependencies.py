@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.api.served import NOW_MS, MemoryReader
+from tests.portion import portion
 
 from swarmscope.api.traces import dependencies
 from swarmscope.api.traces.dependencies import Dependency, find_dependencies
@@ -60,7 +61,7 @@ def test_nothing_at_all() -> None:
 SERVICES = "abc"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=portion(60, 20), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 12), st.sampled_from(SERVICES)), max_size=12))
 def test_against_a_plain_walk(rows: list[tuple[int, int, str]]) -> None:
     spans = [_span(trace, number, parent, service) for number, (trace, parent, service) in enumerate(rows, 1)]

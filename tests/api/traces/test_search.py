@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.portion import portion
 
 from swarmscope.api.traces.search import TraceQuery, find_trace_ids
 from swarmscope.api.traces.tag_tests import Tag
@@ -73,7 +74,7 @@ def _has(span: PlainSpan, name: str, wanted: str, event_name: str) -> bool:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(
     SPANS,
     st.sampled_from(["k", "error", "span.kind", "otel.scope.name", "event", "absent"]),

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.ingest.genai.normalised import NORMALISER, SEED, VOCABULARY, as_mapping, row, rows, span, to_span_batch
+from tests.portion import portion
 
 from swarmscope.ingest.genai.dialects import CONVENTIONS
 from swarmscope.ingest.genai.normaliser import SpanNormaliser
@@ -158,7 +159,7 @@ SPANS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=portion(150, 50), suppress_health_check=[HealthCheck.too_slow])
 @given(SPANS)
 def test_nothing_does_harm(spans):
     found = NORMALISER.normalise(to_span_batch(spans))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ingest.redaction.vectors import FINDS
+from tests.portion import portion
 
 from swarmscope.ingest.redaction.choosing import chosen_detectors
 from swarmscope.ingest.redaction.redactor import Redactor
@@ -29,27 +30,27 @@ def _redact(redactor: Redactor, texts: list[str]) -> list[str]:
     return redactor.redact(Utf8Column.from_strings(texts)).column.to_strings()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=portion(400, 133), deadline=None)
 @given(_texts)
 def test_redacting_twice_changes_nothing(text):
     once = _redact(ALL, [text])
     assert _redact(ALL, once) == once
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=portion(150, 50), deadline=None)
 @given(st.lists(_texts, max_size=40))
 def test_a_text_does_not_depend_on_its_neighbours(texts):
     assert _redact(ALL, texts) == [_redact(ALL, [text])[0] for text in texts]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=portion(150, 50), deadline=None)
 @given(_values, st.booleans())
 def test_json_stays_json(value, is_ascii):
     (line,) = _redact(ALL, [json.dumps({"value": value}, ensure_ascii=is_ascii)])
     json.loads(line)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=portion(100, 33), deadline=None)
 @given(st.lists(st.text(alphabet="abc xyz,;\n", max_size=50), max_size=30))
 def test_texts_without_finds_keep_their_buffer(texts):
     column = Utf8Column.from_strings(texts)

@@ -24,13 +24,14 @@ from swarmscope.lang.traceql.registry import INTRINSIC_SPELLINGS
 from swarmscope.model.errors import QuerySyntaxError, SwarmscopeError, UnsupportedQueryError
 from swarmscope.model.spans import AttributeScope, SpanKind, SpanStatus
 from tests.lang.traceql.generation import queries
+from tests.portion import portion
 
 
 def _condition(text):
     return parse_traceql(f"{{ {text} }}").pipeline.stages[0].condition
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=portion(100, 33), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(queries)
 def test_what_a_tree_prints_parses_to_the_same_tree(query):
     assert parse_traceql(str(query)) == query
@@ -230,7 +231,7 @@ def test_long_lists_of_conditions_are_read():
     assert len(condition.operands) == 3_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.text('{}()|&<>=!~.ab1"`,- \\/*:' + "é", max_size=30))
 def test_any_text_is_read_or_refused(text):
     with suppress(SwarmscopeError):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from swarmscope.model.errors import QueryFailedError
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.addresses import AddressRange, lines_with_address, values_are_addresses
+from tests.portion import portion
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_lines(line: str, pattern: str, expected: bool) -> None:
     assert found.tolist() == [False, expected]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.ip_addresses(v=4), st.integers(0, 32), st.ip_addresses(v=4))
 def test_networks_are_pythons(address: ipaddress.IPv4Address, bits: int, base: ipaddress.IPv4Address) -> None:
     network = ipaddress.ip_network(f"{base}/{bits}", strict=False)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.json_parser import parse_json
+from tests.portion import portion
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, str]:
@@ -113,7 +114,7 @@ _VALUES = st.recursive(
 _OBJECTS = st.dictionaries(st.text(max_size=8), _VALUES, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.lists(_OBJECTS, min_size=1, max_size=5), st.booleans())
 def test_any_object_is_flattened_as_the_manual_says(objects: list[dict[str, object]], ascii_only: bool) -> None:
     rows, failed = _parsed([json.dumps(held, ensure_ascii=ascii_only) for held in objects])
@@ -121,7 +122,7 @@ def test_any_object_is_flattened_as_the_manual_says(objects: list[dict[str, obje
     assert rows == [_flat(held) for held in objects]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.text(alphabet='{}[]":,\\ut01ae nl', max_size=40))
 def test_no_text_breaks_it(text: str) -> None:
     rows, failed = _parsed([text, '{"last": 1}'])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.json_paths import JsonPath, parse_json_paths
+from tests.portion import portion
 
 _LINE = (
     '{"protocol": "HTTP/2.0", "servers": ["129.0.1.1", "10.2.1.3"], "request": {"method": "GET", "headers": '
@@ -66,7 +67,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=portion(400, 133), deadline=None)
 @given(
     st.dictionaries(_STEPS, _VALUES, max_size=3),
     st.lists(_STEPS | st.integers(0, 2), min_size=1, max_size=4).map(tuple),

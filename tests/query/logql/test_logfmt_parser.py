@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.logfmt_parser import parse_logfmt
+from tests.portion import portion
 
 
 def _parsed(
@@ -85,7 +86,7 @@ _KEYS = st.text(alphabet="abcXYZ_", min_size=1, max_size=6)
 _VALUES = st.text(max_size=12).filter(bool)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.dictionaries(_KEYS, _VALUES, max_size=6))
 def test_quoted_pairs_come_back(pairs: dict[str, str]) -> None:
     line = " ".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in pairs.items())
@@ -94,7 +95,7 @@ def test_quoted_pairs_come_back(pairs: dict[str, str]) -> None:
     assert failed == [False]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.text(alphabet='ab="\\ 1', max_size=30))
 def test_no_text_breaks_it(text: str) -> None:
     rows, _ = _parsed([text, "last=1"])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.number_texts import NumberReader, read_durations, read_numbers, read_sizes
+from tests.portion import portion
 
 
 def _read(reader: NumberReader, *texts: str) -> list[float | None]:
@@ -18,7 +19,7 @@ def _read(reader: NumberReader, *texts: str) -> list[float | None]:
     return [None if wrong else value for value, wrong in zip(values.tolist(), bad.tolist(), strict=True)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=portion(400, 133), deadline=None)
 @given(st.floats(allow_nan=False), st.sampled_from(["{!r}", "{:.3f}", "{:e}", "{:g}"]))
 def test_floats_are_pythons(value: float, form: str) -> None:
     text = form.format(value)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from swarmscope.lang.logql.patterns import parse_pattern
 from swarmscope.model.labels import Utf8Column
 from swarmscope.query.logql.pattern_matching import LinePattern, capture_pattern, matches_pattern
+from tests.portion import portion
 
 
 def _captured(line: str, pattern: str) -> dict[str, str]:
@@ -49,7 +50,7 @@ def test_captures(line: str, pattern: str, expected: dict[str, str]) -> None:
 _LITERALS = st.text(alphabet="ab-", min_size=1, max_size=3)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=portion(400, 133), deadline=None)
 @given(st.lists(_LITERALS, min_size=1, max_size=3), st.booleans(), st.booleans(), st.text(alphabet="ab-", max_size=12))
 def test_the_filter_is_a_regular_expression(literals: list[str], begins: bool, ends: bool, line: str) -> None:
     pattern = ("<_>" if begins else "") + "<_>".join(literals) + ("<_>" if ends else "")

@@ -28,6 +28,7 @@ from swarmscope.query.promql.label_columns import labels_of
 from swarmscope.query.promql.memory_reader import ListSymbols
 from swarmscope.query.promql.symbols import QuerySymbols
 from swarmscope.testing.memory_log_reader import MemoryLine, MemoryLogReader
+from tests.portion import portion
 
 _S = 1_000_000_000
 
@@ -114,7 +115,7 @@ def _windows(op: str, grid: WindowGrid, lines: list[tuple[int, int, float]], bat
 
 
 @pytest.mark.parametrize("op", [*_NAIVE, "count_over_time"])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=portion(60, 20))
 @given(lines=_LINES, shape=_GRIDS, batch=st.integers(1, 20))
 def test_windows_are_what_a_plain_evaluation_gives(
     op: str, lines: list[tuple[int, int, float]], shape: tuple[int, int, int, int], batch: int
@@ -136,7 +137,7 @@ def test_windows_are_what_a_plain_evaluation_gives(
                 assert value == pytest.approx(_NAIVE[op](inside), rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=portion(60, 20))
 @given(lines=_LINES, shape=_GRIDS)
 def test_counters_grow_and_start_again(lines: list[tuple[int, int, float]], shape: tuple[int, int, int, int]) -> None:
     start, step, count, width = shape

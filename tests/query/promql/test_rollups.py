@@ -15,6 +15,7 @@ from swarmscope.query.promql.engine import labels_as_text
 from swarmscope.query.settings import RollupUse
 from swarmscope.schema.rollups import ROLLUP_1H, ROLLUP_5M
 from swarmscope.store.embedded.store import EmbeddedStore, StoreSettings
+from tests.portion import portion
 from tests.store.embedded.conftest import SystemClock, batch_of
 
 MINUTE = 60_000
@@ -133,7 +134,7 @@ def assert_same(raw, rolled, scale):
         np.testing.assert_allclose(others[here], values[present], rtol=1e-11, atol=scale, err_msg=labels)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=portion(120, 40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     function=st.sampled_from(FUNCTIONS),
     metric=st.sampled_from(tuple(SERIES)),
@@ -159,7 +160,7 @@ def test_one_value_that_is_no_number_inside_a_bucket(store, metric, function) ->
     assert_same(raw, rolled, 0.0)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=portion(40, 13), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     query=st.sampled_from(
         ("whole", "level", "weird", "absent(whole{i='0'})", "sum(part)", "whole offset 5m", "count(level) by (i)",

@@ -14,6 +14,7 @@ from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.testing.memory_span_reader import MemorySpanReader
 from swarmscope.testing.plain_spans import NO_SPAN, PlainEvent, PlainLink, PlainScope, PlainSpan, span_id, trace_id
 from tests.lang.traceql.generation import metrics_queries, trace_queries
+from tests.portion import portion
 from tests.query.traceql.trees import S
 
 NAMES = ["service.name", "http.status_code", "a", "a-b", "a+1"]
@@ -60,7 +61,7 @@ def answer_or_failure(run):
 
 
 @given(spans=traces(), query=trace_queries)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=portion(50, 16), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_search(spans, query):
     request = SearchRequest(str(query), 0, 25 * S, 100, 100, "default")
     answers = [
@@ -71,7 +72,7 @@ def test_search(spans, query):
 
 
 @given(spans=traces(), query=metrics_queries)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=portion(50, 16), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_metrics(spans, query):
     request = MetricsRequest(str(query), 0, 25 * S, 10 * S, "default")
     answers = [

@@ -12,6 +12,7 @@ from swarmscope.query.traceql.search import SearchRequest
 from swarmscope.query.traceql.settings import TraceqlSettings
 from swarmscope.testing.memory_span_reader import MemorySpanReader
 from swarmscope.testing.plain_spans import NO_SPAN, PlainSpan, span_id, trace_id
+from tests.portion import portion
 from tests.query.traceql.trees import S, forests, related
 
 STRUCTURAL = [name for name, each in SPANSET_OPERATORS.items() if each.relation]
@@ -38,7 +39,7 @@ def flat(sets):
 
 @pytest.mark.parametrize("op", STRUCTURAL)
 @given(spans=forests())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=portion(40, 15), deadline=None)
 def test_operator_gives_what_pairs_give(op, spans):
     lefts = [at for at, span in enumerate(spans) if span.name == "a"]
     rights = [at for at, span in enumerate(spans) if span.resource["service.name"] == "x"]
@@ -50,7 +51,7 @@ def test_operator_gives_what_pairs_give(op, spans):
 
 @pytest.mark.parametrize("op", STRUCTURAL)
 @given(spans=forests(max_traces=1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=portion(20, 8), deadline=None)
 def test_operator_inside_groups(op, spans):
     """Behind `by` only spans of one group are related."""
     wanted = set()
@@ -94,7 +95,7 @@ def test_span_ids_that_stand_twice_have_the_earlier_as_parent():
 
 
 @given(spans=forests(max_traces=12, max_spans=5), limit=st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=portion(60, 20), deadline=None)
 def test_most_recent_gives_the_newest(spans, limit):
     """Whatever is read in slices: the newest of all that fulfil the query."""
     query = '{ name = "a" } && { resource.service.name = "x" }'
@@ -107,7 +108,7 @@ def test_most_recent_gives_the_newest(spans, limit):
 
 
 @given(spans=forests(max_traces=12, max_spans=5), limit=st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=portion(60, 20), deadline=None)
 def test_a_limit_gives_as_many_as_there_are(spans, limit):
     for query in ('{ name = "a" } | count() > 1', '{ name = "a" } >> { resource.service.name = "x" }'):
         every = search(spans, query)

@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from swarmscope.model.errors import MalformedInputError
+from tests.portion import portion
 from tests.receivers.loki.conftest import Pushes
 
 TEXTS = st.text(max_size=40)
 METADATA = st.dictionaries(st.text(min_size=1, max_size=8), st.text(min_size=1, max_size=8), max_size=3)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=portion(300, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     entries=st.lists(st.tuples(st.integers(-(1 << 62), (1 << 62)), TEXTS, METADATA), max_size=5),
     ascii_only=st.booleans(),

@@ -15,12 +15,13 @@ from swarmscope.receivers.otlp.json_request import encode_json_request
 from swarmscope.receivers.otlp.span_decode import BAD_SPAN_ID, BAD_TRACE_ID, DecodedSpans, TracesDecoder
 from swarmscope.receivers.wire.decode_room import array_bytes
 from swarmscope.testing.plain_spans import NO_SPAN, PlainSpan, from_batch
+from tests.portion import portion
 from tests.receivers.otlp.span_requests import Pairs, requests, set_attributes, to_json, to_plain, to_texts
 from tests.receivers.otlp.test_log_decode import encode_varint
 
 IDS: dict[str, Any] = {"trace_id": b"\x01" * 16, "span_id": b"\x02" * 8}
 RAW_IDS = b"\x0a\x10" + b"\x01" * 16 + b"\x12\x08" + b"\x02" * 8
-MANY = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(deadline=None, max_examples=portion(150, 50), suppress_health_check=[HealthCheck.too_slow])
 
 
 def decode(body: bytes, claim: Any = lambda n_bytes: None) -> DecodedSpans:

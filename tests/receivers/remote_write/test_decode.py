@@ -14,6 +14,7 @@ from swarmscope.model.staleness import STALE_BITS, STALE_NAN
 from swarmscope.receivers.remote_write.decode import DecodeContext, decode_write_request
 from swarmscope.receivers.remote_write.schema import V1, V2, message_class
 from swarmscope.testing.sinks import DictSeriesIndex, RecordingSink
+from tests.portion import portion
 
 WriteRequest = message_class(V1)
 Request = message_class(V2)
@@ -357,7 +358,7 @@ def rich_request(seed):
     return request.SerializeToString(), symbols.request.SerializeToString()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=portion(400, 133), deadline=None)
 @given(st.integers(0, 50), st.integers(0, 10**9), st.integers(0, 7), st.booleans(), st.sampled_from([V1, V2]))
 def test_damaged_requests_are_decoded_or_refused(seed, place, bit, truncate, proto):
     body = bytearray(rich_request(seed)[proto == V2])
@@ -369,7 +370,7 @@ def test_damaged_requests_are_decoded_or_refused(seed, place, bit, truncate, pro
     check_any(bytes(body), proto)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([V1, V2]))
 def test_any_bytes_are_decoded_or_refused(body, proto):
     check_any(body, proto)

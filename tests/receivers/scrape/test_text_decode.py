@@ -124,7 +124,7 @@ NAMES = st.one_of(st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,8}", fullmatch=True), 
 
 
 @given(st.dictionaries(NAMES.filter(lambda n: n != "__name__"), st.text(max_size=8), max_size=4), NAMES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 def test_series_text_reads_back(labels, name):
     try:
         name.encode()

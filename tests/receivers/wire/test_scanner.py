@@ -15,6 +15,7 @@ from swarmscope.model.errors import MalformedInputError
 from swarmscope.receivers.wire import scanner
 from swarmscope.receivers.wire.message_schema import Kind, MessageSchema
 from swarmscope.receivers.wire.scanner import Scan, ScanLimits, scan_message
+from tests.portion import portion
 
 OTLP = MessageSchema.from_descriptor(ExportMetricsServiceRequest.DESCRIPTOR)
 ANY = MessageSchema.from_descriptor(AnyValue.DESCRIPTOR)
@@ -287,7 +288,7 @@ def test_one_odd_body_does_not_make_later_ones_fail():
     assert scan_message(schema, sparse, limits=ScanLimits(max_cells=1000)).count("AnyValue") == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_end_in_tables_or_a_named_fault(body):
     try:
@@ -296,7 +297,7 @@ def test_any_bytes_end_in_tables_or_a_named_fault(body):
         assert " at byte " in str(error)  # noqa: PT017
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 10**9), st.integers(0, 7), st.booleans())
 def test_damaged_messages_never_crash(seed, place, bit, truncate):
     body = bytearray(random_request(seed % 25).SerializeToString())

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.receivers.wire.utf8 import invalid_utf8
+from tests.portion import portion
 
 import numpy as np  # isort: skip
 
@@ -24,7 +25,7 @@ def python_says_invalid(text):
     return False
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=portion(500, 166), deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=30), st.text(max_size=30).map(lambda text: text.encode())), min_size=1))
 def test_agrees_with_python(texts):
     assert invalid(texts) == [python_says_invalid(text) for text in texts]

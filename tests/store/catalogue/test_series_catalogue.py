@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.portion import portion
 from tests.store.catalogue.naive import NaiveCatalogue
 
 from swarmscope.model.errors import QueryFailedError
@@ -464,7 +465,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=portion(150, 50))
 @given(STEPS)
 @example([("intern", "t1", [{}]), ("restart",), ("record", [(0, 6)]), ("select", "t1", [], 0)])
 def test_like_the_naive_catalogue(steps):

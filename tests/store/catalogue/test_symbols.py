@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.portion import portion
 
 from swarmscope.model.labels import Utf8Column
 from swarmscope.model.series import ABSENT
@@ -58,7 +59,7 @@ def test_bytes_that_are_not_utf8_are_kept_and_shown_with_replacements():
     assert pool.text(0) == "a�"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=portion(60, 20))
 @given(st.lists(st.lists(st.lists(st.text(max_size=12), max_size=5), max_size=8), max_size=6))
 def test_like_a_dict(batches):
     pool, expected = new_pool(), {}

@@ -17,6 +17,7 @@ from swarmscope.store.embedded.runs import (
     settle,
     sorted_run,
 )
+from tests.portion import portion
 
 N_REFS = 12
 METRIC_OF_REF = (np.arange(N_REFS) % 3).astype(np.uint32)
@@ -61,7 +62,7 @@ def test_merging_runs_prefers_the_newer(older, newer):
     assert run_as_dict(merged) == last_writes(older, newer)
 
 
-@settings(max_examples=200)
+@settings(max_examples=portion(200, 66))
 @given(ROW_LISTS, ROW_LISTS, ROW_LISTS, st.sets(st.integers(0, N_REFS - 1)), st.integers(0, 20), st.integers(0, 20))
 def test_gathering_from_all_sources_is_the_same_as_a_dictionary(stored, cached, live, chosen, start, end):
     refs = np.array(sorted(chosen, key=lambda ref: (METRIC_OF_REF[ref], ref)), np.int64)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from swarmscope.schema.log_tables import COUNT_GRAIN_NS
 from swarmscope.store.embedded.logs.slices import Appetite, walk_slices
+from tests.portion import portion
 
 
 def counter(times, calls):
@@ -40,7 +41,7 @@ def check(times, range_ns, backward, batch_lines, share=1.0):
     return slices, calls
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=portion(300, 100), deadline=None)
 @given(
     st.lists(st.one_of(st.integers(0, 10**15), st.integers(0, 40).map(lambda k: k * COUNT_GRAIN_NS)), max_size=60),
     st.tuples(st.integers(-5, 10**15), st.integers(-5, 10**15)),

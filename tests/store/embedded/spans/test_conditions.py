@@ -71,7 +71,7 @@ CONDITIONS = st.one_of(
 
 
 @settings(
-    max_examples=portion(12, 5),
+    max_examples=portion(12, 3),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
