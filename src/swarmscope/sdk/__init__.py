@@ -14,6 +14,7 @@ from swarmscope.sdk.emergence import trace_consciousness_emergence
 from swarmscope.sdk.evaluations import record_evaluation
 from swarmscope.sdk.intelligence.brain_state import BRAIN_STATE_SCHEMA, BrainStateError, check_brain_state
 from swarmscope.sdk.intelligence.collector import IntelligenceMetricsCollector
+from swarmscope.sdk.intelligence.computation import Computation, ServerComputation
 from swarmscope.sdk.interactions import MultiAgentTracer, receive_agent_interaction
 from swarmscope.sdk.operations import Operation, agent, handoff, inference, tool, workflow
 from swarmscope.sdk.settings import SdkSettings
@@ -25,10 +26,12 @@ __all__ = [
     "AgentSpanProcessor",
     "AgentSpanSettings",
     "BrainStateError",
+    "Computation",
     "IntelligenceMetricsCollector",
     "MultiAgentTracer",
     "Operation",
     "SdkSettings",
+    "ServerComputation",
     "Telemetry",
     "agent",
     "check_brain_state",

@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from swarmscope.sdk.emergence import trace_consciousness_emergence
+from swarmscope.sdk.intelligence.computation import Computation
 from swarmscope.sdk.scopes import Scope, SpanPlan
 from swarmscope.sdk.telemetry import Telemetry
 
@@ -70,10 +71,10 @@ class MultiAgentTracer:
         interaction.end()
         return result
 
-    def trace_consciousness_emergence(self, brain_state: object) -> None:
+    def trace_consciousness_emergence(self, brain_state: object, computation: Computation | None = None) -> None:
         """Spans of a brain state's modules and pathways: see `sdk.trace_consciousness_emergence`."""
         with _going_to(self._telemetry):
-            trace_consciousness_emergence(brain_state)
+            trace_consciousness_emergence(brain_state, computation)
 
 
 @contextmanager

@@ -80,10 +80,11 @@ _TYPES: dict[str, Callable[[object], bool]] = {
     "string": lambda value: isinstance(value, str),
     "number": _is_number,
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
 }
 _TYPE_WORDS = {
     "object": "an object", "array": "an array", "string": "a text", "number": "a finite number",
-    "integer": "a whole number",
+    "integer": "a whole number", "boolean": "true or false",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from opentelemetry.trace import StatusCode
 
 from swarmscope.sdk.configuration import current, current_meter
 from swarmscope.sdk.intelligence.brain_state import BrainState, BrainStateError, check_brain_state
+from swarmscope.sdk.intelligence.computation import Computation, compute
 from swarmscope.sdk.intelligence.families import (
     CounterFamily,
     Family,
@@ -39,12 +40,12 @@ _MAX_MILESTONES_KNOWN = 100_000
 
 
 class IntelligenceMetricsCollector:
-    """Emits what brain states and callers say, over OTLP and for scraping; it computes nothing and invents nothing.
+    """Emits what brain states and callers say, over OTLP and for scraping; it invents nothing.
 
     `source` is a folder, an http(s) address, a callable that gives a brain state, or nothing: then values come through
     `record` and the other `record_…` methods alone. Metrics go to `telemetry`, to a `meter_provider`, or to where this
     SDK is configured to send them; have one collector for each of these. A gauge that is not told again for
-    `expires_s` disappears.
+    `expires_s` disappears. `computation` is asked about each state; what it finds is emitted with what the state says.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class IntelligenceMetricsCollector:
         meter_provider: MeterProvider | None = None,
         headers: Mapping[str, str] | None = None,
         expires_s: float = 300.0,
+        computation: Computation | None = None,
     ) -> None:
+        self._computation = computation
         self._source: Source | None = None if source is None else to_source(source, headers=headers)
         self._revision: object = None
         self._milestones: OrderedDict[str, None] = OrderedDict()
@@ -142,8 +145,11 @@ class IntelligenceMetricsCollector:
     # What callers tell.
 
     def record(self, state: BrainState) -> None:
-        """Take a brain state. Raises BrainStateError, and then takes nothing of it, if it does not have its shape."""
-        self._apply(check_brain_state(state))
+        """Take a brain state. Raises BrainStateError, and then takes nothing of it, if it does not have its shape.
+
+        What it says has been taken where the computation fails, which raises BrainStateError as well.
+        """
+        self._take(check_brain_state(state))
 
     def record_phi(self, value: float, *, brain_region: str, integration_type: str) -> None:
         """Integrated information of a region, and the definition that it was computed by."""
@@ -200,6 +206,11 @@ class IntelligenceMetricsCollector:
         if span.status.status_code is StatusCode.ERROR:
             self.record_error(agent, str(attributes.get("error.type", "")))
 
+    def _take(self, state: BrainState) -> None:
+        self._apply(state)
+        if self._computation is not None:
+            self._apply(compute(self._computation, state))
+
     def _apply(self, state: BrainState) -> None:
         for each in state.get("phi", ()):
             self.record_phi(each["value"], brain_region=each["brain_region"], integration_type=each["integration_type"])
@@ -224,7 +235,8 @@ class IntelligenceMetricsCollector:
     def collect(self) -> bool:
         """Read the source once; whether it gave a state that is new. Raises BrainStateError, ValueError without source.
 
-        A state with the timestamp, or from files with the time, of the one before counts nothing again.
+        A state with the timestamp, or from files with the time, of the one before counts nothing again. Where the
+        computation fails, what the state says has been taken.
         """
         if self._source is None:
             raise ValueError("this collector has no source")
@@ -239,7 +251,7 @@ class IntelligenceMetricsCollector:
         if revision is not None and revision == self._revision:
             return False
         self._revision = revision
-        self._apply(state)
+        self._take(state)
         return True
 
     def start(self, interval_s: float = 15.0) -> None:
