@@ -35,7 +35,7 @@ def _spans(hand_on, seconds, seed):
 def test_independent_agents_are_not_integrated(integration_type):
     states = [_states("independent", seed) for seed in range(_SEEDS)]
     assert _share_found(states, integration_type) <= portion(0.07, 0.25)
-    spans = [_spans(0.0, 1800.0, seed) for seed in range(_SEEDS)]
+    spans = [_spans(0.0, 2400.0, seed) for seed in range(_SEEDS)]
     assert _share_found(spans, integration_type) <= portion(0.07, 0.25)
 
 

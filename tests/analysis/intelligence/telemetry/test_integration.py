@@ -64,6 +64,14 @@ def test_independent_units_publish_zero_and_the_raw_value_beside():
     assert estimate.p_value > 0.05
 
 
+def test_rounding_is_no_integration():
+    # Units that hold their states alone have an EI that parts lose nothing of, but for its last digits.
+    on = run(tpm_of(np.eye(4), np.zeros(4)), 2000, 5)
+    estimate = measure_phi(activity_of_states(on), PhiOptions("ei_mip", n_surrogates=19, n_resamples=0))
+    assert estimate.extra["ei"] > 0.1
+    assert (estimate.raw, estimate.p_value) == (0.0, 1.0)
+
+
 def test_the_same_window_gives_the_same_estimate():
     options = PhiOptions(n_surrogates=19, n_resamples=20)
     assert measure_phi(_ring(), options).to_json() == measure_phi(_ring(), options).to_json()

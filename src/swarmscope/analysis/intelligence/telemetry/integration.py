@@ -45,6 +45,7 @@ Floats = NDArray[np.float64]
 _DEFAULTS = PhiOptions()
 _MIN_SHARE = 0.01  # of bins: states that are rarer have no part in the mean over states
 _AT_ONCE = 25  # models, between two looks at whether anybody waits
+_ROUNDING = 1e-9  # bits: an EI of less is none, and would be compared with surrogates' rounding
 _MIN_SPREAD_BINS = 50  # what another width must have for a Φ beside
 _CONFIDENCE = (2.5, 97.5)
 
@@ -195,7 +196,8 @@ def _repeated(model: Models, times: int) -> Models:
 def _phis(models: Models, states: Codes, kind: IntegrationType) -> Floats:
     """Return Φ of each model, [n_models], at `states` [n_models] little-endian codes."""
     if kind == "ei_mip":
-        return ei_mip_of_models(models.tpms)[0]
+        phis = ei_mip_of_models(models.tpms).phi
+        return np.where(phis < _ROUNDING, 0.0, phis)
     n_units = models.cms.shape[1]
     on = ((states[:, None] >> np.arange(n_units)) & 1).astype(np.int64)
     return phi_of_models(models.tpms, models.cms, on)
