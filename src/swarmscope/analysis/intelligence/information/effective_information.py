@@ -20,6 +20,8 @@ from swarmscope.analysis.intelligence.iit3.network import check_network
 MAX_UNITS = 12
 # As many steps as 4^n; it is the whole alone.
 MAX_UNITS_OF_WHOLE = 15
+# Of the units of a part, so many are multiplied out apart from the others: the rest makes long loops.
+_N_HIGH = 2
 # Partitions that are equal but for rounding.
 _TIE_BITS = 1e-9
 
@@ -136,14 +138,15 @@ def _information(tpm: NDArray[np.float64], mask: int) -> float:
     n_outside_states = 1 << (n_units - n_inside)
     n_states = 1 << n_inside
     outside = ~mask & ((1 << n_units) - 1)
-    mean, row, joint = np.zeros(n_states), np.empty(n_states), np.empty(n_states)
+    mean, row = np.zeros(n_states), np.empty(n_states)
+    halves = np.empty((2, 1 << max(_N_HIGH, n_inside - _N_HIGH)))
     noise = 0.0
     inside = 0  # runs over the subsets of `mask`
     for _ in range(n_states):
         row[:] = 0.0
         rest = 0  # runs over the subsets of `outside`
         for _ in range(n_outside_states):
-            _add_joint(tpm[inside | rest], units[:n_inside], joint, row)
+            _add_joint(tpm[inside | rest], units[:n_inside], halves, row)
             rest = (rest - outside) & outside
         for following in range(n_states):
             p = row[following] / n_outside_states
@@ -161,20 +164,33 @@ def _information(tpm: NDArray[np.float64], mask: int) -> float:
 
 @njit(nogil=True, cache=True)
 def _add_joint(
-    on: NDArray[np.float64], units: NDArray[np.int64], joint: NDArray[np.float64], row: NDArray[np.float64]
+    on: NDArray[np.float64], units: NDArray[np.int64], halves: NDArray[np.float64], row: NDArray[np.float64]
 ) -> None:
-    """Add to `row` how likely each next state of `units` is, which are independent given the state before."""
+    """Add to `row` how likely each next state of `units` is, which are independent given the state before.
+
+    The first units' states and the others' are multiplied out apart, so that a step of the whole is one product.
+    """
+    n_low = max(0, len(units) - _N_HIGH)
+    low, high = halves[0], halves[1]
+    _multiply_out(on, units[:n_low], low)
+    _multiply_out(on, units[n_low:], high)
+    n_low_states = 1 << n_low
+    for upper in range(1 << (len(units) - n_low)):
+        p = high[upper]
+        if p != 0.0:
+            wanted = row[upper * n_low_states : (upper + 1) * n_low_states]
+            for lower in range(n_low_states):
+                wanted[lower] += p * low[lower]
+
+
+@njit(nogil=True, cache=True)
+def _multiply_out(on: NDArray[np.float64], units: NDArray[np.int64], joint: NDArray[np.float64]) -> None:
     size = 1
     joint[0] = 1.0
-    for place in range(len(units) - 1):
-        p = on[units[place]]
-        for low in range(size):
-            high = joint[low] * p
-            joint[size + low] = high
-            joint[low] -= high
+    for unit in units:
+        p = on[unit]
+        for state in range(size):
+            both = joint[state] * p
+            joint[size + state] = both
+            joint[state] -= both
         size *= 2
-    p = on[units[len(units) - 1]]
-    for low in range(size):
-        high = joint[low] * p
-        row[size + low] += high
-        row[low] += joint[low] - high
