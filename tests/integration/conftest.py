@@ -23,6 +23,8 @@ SETTINGS = {
     "LOG__LEVEL": "warning",
     "COMPAT_PORTS": "true",
     "DERIVATION__INTERVAL": "1s",
+    "EVALUATIONS__INTERVAL": "500ms",
+    "EVALUATIONS__OBJECTIVES": '[{"name": "kindness", "evaluation": "tone", "expected": 0.9, "alpha": 0.05}]',
     "DERIVATION__SERVICE_GRAPH__WAIT": "2s",
     "LIMITS__TENANTS": json.dumps(
         {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
@@ -17,16 +15,12 @@ from tests.integration.trace_reading import CLIENT, get_json
 
 pytestmark = pytest.mark.slow
 
-TENANT = "crew"
 NS_PER_S = 1_000_000_000
-QUICK = {
-    "EVALUATIONS__INTERVAL": "500ms",
-    "EVALUATIONS__OBJECTIVES": '[{"name": "kindness", "evaluation": "tone", "expected": 0.9, "alpha": 0.05}]',
-}
+TENANT, OTHER_TENANT = "evaluated", "evaluated-by-sdk"
 
 
-def values(server: SwarmscopeServer, query: str, *names: str) -> dict[tuple[str, ...], float]:
-    found = get_json(server, "/prometheus/api/v1/query", TENANT, query=query)["data"]["result"]
+def values(server: SwarmscopeServer, query: str, *names: str, tenant: str = TENANT) -> dict[tuple[str, ...], float]:
+    found = get_json(server, "/prometheus/api/v1/query", tenant, query=query)["data"]["result"]
     return {tuple(each["metric"].get(name, "") for name in names): float(each["value"][1]) for each in found}
 
 
@@ -72,8 +66,8 @@ def work(now_ns: int) -> list[SentSpan]:
     ]
 
 
-def test_scores_become_series(start_swarmscope: Callable[..., SwarmscopeServer]) -> None:
-    server = start_swarmscope(QUICK)
+def test_scores_become_series(swarmscope_server: SwarmscopeServer) -> None:
+    server = swarmscope_server
     # Results come before the spans that they are of, and wait for them.
     send_events(server, result("tone", 0.2), result("tone", 0.4), result("value_alignment", 0.75), span=2)
     send_events(server, result("tone", 0.6, response__id="resp-1"), result("tone", 7.0, agent__name="cook"))
@@ -106,20 +100,10 @@ def test_scores_become_series(start_swarmscope: Callable[..., SwarmscopeServer])
         (): pytest.approx(0.7)
     }
 
-    server.restart()
-    send_events(server, result("tone", 0.8), span=2)
-    wait_until(
-        lambda: (
-            values(server, 'agi_evaluation_score_n_samples{agent_name="ada"}', "evaluation")
-            == {("tone",): 4, ("value_alignment",): 1}
-        ),
-        "scores of before the restart count",
-    )
 
-
-def test_the_sdk_tells_results(start_swarmscope: Callable[..., SwarmscopeServer]) -> None:
-    server = start_swarmscope(QUICK)
-    settings = sdk.SdkSettings(server.address, "writer", headers={"X-Scope-OrgID": TENANT}, batch_delay_s=0.1)
+def test_the_sdk_tells_results(swarmscope_server: SwarmscopeServer) -> None:
+    server = swarmscope_server
+    settings = sdk.SdkSettings(server.address, "writer", headers={"X-Scope-OrgID": OTHER_TENANT}, batch_delay_s=0.1)
     telemetry = sdk.make_telemetry(settings)
     try:
         with telemetry.use():
@@ -133,7 +117,9 @@ def test_the_sdk_tells_results(start_swarmscope: Callable[..., SwarmscopeServer]
     finally:
         telemetry.shutdown()
     wait_until(
-        lambda: values(server, "agi_evaluation_score", "agent_name") == {("writer",): 0.75, ("cook",): 0.0},
+        lambda: (
+            values(server, "agi_evaluation_score", "agent_name", tenant=OTHER_TENANT)
+            == {("writer",): 0.75, ("cook",): 0.0}
+        ),
         "results of the SDK",
     )
-    assert httpx.get(f"{server.address}/-/healthy").status_code == 200
