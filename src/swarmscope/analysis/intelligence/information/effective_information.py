@@ -25,6 +25,16 @@ _N_HIGH = 2
 # Partitions that are equal but for rounding.
 _TIE_BITS = 1e-9
 
+# Of IEEE 754 doubles: √½, what is added to the bits so that its exponent begins there, and the double 2^52, whose low
+# bits are an integer.
+_ROOT = np.uint64(0x3FE6A09E667F3BCD)
+_FROM_ROOT = np.uint64(0x3FF0000000000000 - 0x3FE6A09E667F3BCD)
+_MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
+_MANTISSA_BITS = np.uint64(52)
+_TWO_TO_52 = np.uint64(0x4330000000000000)
+_EXPONENT_OFFSET = 2.0**52 + 1023.0
+_TWO_LOG2_E = 2.0 / np.log(2.0)
+
 
 class EiMip(NamedTuple):
     """Effective information, and what the minimum information partition loses of it."""
@@ -140,6 +150,7 @@ def _information(tpm: NDArray[np.float64], mask: int) -> float:
     outside = ~mask & ((1 << n_units) - 1)
     mean, row = np.zeros(n_states), np.empty(n_states)
     halves = np.empty((2, 1 << max(_N_HIGH, n_inside - _N_HIGH)))
+    scratch = np.empty((2, n_states))
     noise = 0.0
     inside = 0  # runs over the subsets of `mask`
     for _ in range(n_states):
@@ -148,18 +159,51 @@ def _information(tpm: NDArray[np.float64], mask: int) -> float:
         for _ in range(n_outside_states):
             _add_joint(tpm[inside | rest], units[:n_inside], halves, row)
             rest = (rest - outside) & outside
-        for following in range(n_states):
-            p = row[following] / n_outside_states
-            mean[following] += p
-            if p > 0:
-                noise -= p * np.log2(p)
+        mean += row
+        noise += _entropy(row, scratch)
         inside = (inside - mask) & mask
-    entropy = 0.0
-    for following in range(n_states):
-        p = mean[following] / n_states
-        if p > 0:
-            entropy -= p * np.log2(p)
-    return max(0.0, entropy - noise / n_states)
+    # Rows are sums of `n_outside_states` distributions, whose common factor is taken out of their entropies here.
+    entropy = _entropy(mean, scratch) / n_states
+    return max(0.0, (entropy - noise / n_states) / n_outside_states + np.log2(n_states))
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
+def _entropy(weights: NDArray[np.float64], scratch: NDArray[np.float64]) -> float:
+    """Return −Σ w log2 w; `scratch` [2, at least as many] is written to.
+
+    Half of the time of a partition search is logarithms, and this one fills the processor's vectors: w = 2^e m with m
+    in √½ to √2 by the bits of w, and log2 m by the series of artanh((m − 1)/(m + 1)), whose rest is below 1e-14.
+    For w = 0 it is finite too, which leaves no branch.
+    """
+    n = len(weights)
+    mantissa, exponent = scratch[0, :n], scratch[1, :n]
+    bits, mantissa_bits, exponent_bits = weights.view(np.uint64), mantissa.view(np.uint64), exponent.view(np.uint64)
+    for at in range(n):
+        moved = bits[at] + _FROM_ROOT
+        mantissa_bits[at] = (moved & _MANTISSA) + _ROOT
+        exponent_bits[at] = (moved >> _MANTISSA_BITS) | _TWO_TO_52
+    for at in range(n):
+        m = mantissa[at]
+        s = (m - 1.0) / (m + 1.0)
+        q = s * s
+        series = q * (1.0 / 17.0) + 1.0 / 15.0
+        series = series * q + 1.0 / 13.0
+        series = series * q + 1.0 / 11.0
+        series = series * q + 1.0 / 9.0
+        series = series * q + 1.0 / 7.0
+        series = series * q + 1.0 / 5.0
+        series = series * q + 1.0 / 3.0
+        series = series * q + 1.0
+        mantissa[at] = weights[at] * ((exponent[at] - _EXPONENT_OFFSET) + _TWO_LOG2_E * s * series)
+    return -_total(mantissa)
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def _total(x: NDArray[np.float64]) -> float:
+    total = 0.0
+    for value in x:
+        total += value
+    return total
 
 
 @njit(nogil=True, cache=True)
