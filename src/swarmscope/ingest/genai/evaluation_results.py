@@ -58,7 +58,11 @@ def read_lines(batch: LogBatch, seed: int) -> Results:
     metadata = as_attributes(batch.metadata)
     rows = np.zeros(0, np.int64)
     for name in _EVENT_NAMES:
-        rows = np.union1d(rows, _rows_with_text(metadata.column(name).text, EVALUATION_EVENT))
+        pairs = metadata.find(name)
+        told = np.flatnonzero(pairs >= 0)  # few lines, or none
+        if len(told):
+            names = metadata.values.text.take(pairs[told])
+            rows = np.union1d(rows, told[_has_text(names, EVALUATION_EVENT)])
     if not len(rows):
         return Results([], 0, 0)
     kept = rows[:MAX_RESULTS]
@@ -66,8 +70,8 @@ def read_lines(batch: LogBatch, seed: int) -> Results:
     sets = metadata.take(kept)
     responses = text_hashes(sets.column(_RESPONSE_ID).text, seed).tolist()
     found = []
-    for told, key, response in zip(sets.to_dicts(), keys, responses, strict=True):
-        result = _of_event(told)
+    for fields, key, response in zip(sets.to_dicts(), keys, responses, strict=True):
+        result = _of_event(fields)
         if result is not None:
             found.append(result._replace(response=response, span_key=key))
     return Results(found, len(kept) - len(found), len(rows) - len(kept))
@@ -174,10 +178,6 @@ def _number(value: Scalar) -> float:
     except (ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
-
-
-def _rows_with_text(texts: Utf8Column, wanted: str) -> NDArray[np.int64]:
-    return np.flatnonzero(_has_text(texts, wanted))
 
 
 def _has_text(texts: Utf8Column, wanted: str) -> NDArray[np.bool_]:
