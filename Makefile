@@ -50,6 +50,7 @@ bench: peers
 	$(bin)/python -m bench.detection
 	$(bin)/python -m bench.root_causes
 	$(bin)/python -m bench.alerting
+	$(bin)/python -m bench.intelligence
 
 lock:
 	@tools/lock

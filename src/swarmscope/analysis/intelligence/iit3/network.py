@@ -78,11 +78,10 @@ def check_state(state: ArrayLike, n_units: int) -> NDArray[np.int64]:
 def find_dependencies(tpm: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which units [n, n] (from → to) a TPM depends on."""
     n_units = tpm.shape[1]
-    cube = tpm.reshape((2,) * n_units + (n_units,))
     found = np.empty((n_units, n_units), np.bool_)
     for unit in range(n_units):
-        halves = np.moveaxis(cube, n_units - 1 - unit, 0)  # unit 0 varies fastest
-        found[unit] = np.any(halves[0] != halves[1], axis=tuple(range(n_units - 1)))
+        halves = tpm.reshape(-1, 2, 1 << unit, n_units)  # unit 0 varies fastest
+        found[unit] = (halves[:, 0] != halves[:, 1]).any(axis=(0, 1))
     return found
 
 

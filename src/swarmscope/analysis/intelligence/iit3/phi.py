@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -184,15 +185,15 @@ def _to_result(units: Subsystem, place: Workplace | None, changed: NDArray[np.fl
     tied: tuple[Cut, ...] = ()
     phi = 0.0
     if place is not None:
-        concepts = _to_concepts(place.whole, units)
+        concepts = _to_concepts(place.whole, units.units)
     if place is not None and len(changed):
         phi = float(changed.min())
         everything = (1 << len(units.units)) - 1
         targets = [int(target) for target in targets_of(len(units.units))[changed <= phi + TIE]]
         targets.sort(key=lambda target: (-target.bit_count(), to_units(everything ^ target)))
-        tied = tuple(Cut(_named(everything ^ target, units), _named(target, units)) for target in targets)
+        tied = tuple(Cut(_named(everything ^ target, units.units), _named(target, units.units)) for target in targets)
         measure_cuts(np.array(targets[:1]), np.full(1, np.inf), place, np.empty(1))
-        partitioned = _to_concepts(place.cut, units)
+        partitioned = _to_concepts(place.cut, units.units)
     return PhiResult(
         phi=phi,
         mip=tied[0] if tied else None,
@@ -206,39 +207,42 @@ def _to_result(units: Subsystem, place: Workplace | None, changed: NDArray[np.fl
     )
 
 
-def _to_concepts(system: System, units: Subsystem) -> tuple[Concept, ...]:
-    found = system.structure
-    mechanisms = sorted(
-        np.flatnonzero(found.phi[CONCEPT]).tolist(), key=lambda each: (each.bit_count(), to_units(each))
-    )
-    return tuple(
-        Concept(
-            _named(mechanism, units),
-            float(found.phi[CONCEPT, mechanism]),
-            float(found.phi[CAUSE, mechanism]),
-            float(found.phi[EFFECT, mechanism]),
-            _named(cause := int(found.purview[CAUSE, mechanism]), units),
-            _named(effect := int(found.purview[EFFECT, mechanism]), units),
-            system.repertoires.causes[
-                mechanism, system.subsets.starts[cause] : system.subsets.starts[cause + 1]
-            ].copy(),
-            _effect_repertoire(system.repertoires.effects[mechanism], to_units(effect)),
+def _to_concepts(system: System, units: tuple[int, ...]) -> tuple[Concept, ...]:
+    # Lists, for NumPy takes far longer to look up one number than all that follows.
+    phi, purviews = system.structure.phi.tolist(), system.structure.purview.tolist()
+    starts = system.subsets.starts.tolist()
+    mechanisms = [mechanism for mechanism, each in enumerate(phi[CONCEPT]) if each]
+    mechanisms.sort(key=lambda each: (each.bit_count(), to_units(each)))
+    concepts = []
+    for mechanism in mechanisms:
+        cause, effect = purviews[CAUSE][mechanism], purviews[EFFECT][mechanism]
+        concepts.append(
+            Concept(
+                _named(mechanism, units),
+                phi[CONCEPT][mechanism],
+                phi[CAUSE][mechanism],
+                phi[EFFECT][mechanism],
+                _named(cause, units),
+                _named(effect, units),
+                system.repertoires.causes[mechanism, starts[cause] : starts[cause + 1]].copy(),
+                _effect_repertoire(system.repertoires.effects[mechanism].tolist(), to_units(effect)),
+            )
         )
-        for mechanism in mechanisms
-    )
+    return tuple(concepts)
 
 
-def _effect_repertoire(likely: NDArray[np.float64], purview: tuple[int, ...]) -> NDArray[np.float64]:
+def _effect_repertoire(likely: list[float], purview: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the product [2^k] over the purview's units of how likely each is on or off."""
     result = [1.0]  # NumPy would take several times as long for so few
     for unit in purview:
-        on = float(likely[unit])
+        on = likely[unit]
         result = [each * (1.0 - on) for each in result] + [each * on for each in result]
     return np.array(result)
 
 
-def _named(subset: int, units: Subsystem) -> tuple[int, ...]:
-    return tuple(units.units[unit] for unit in to_units(subset))
+@lru_cache(maxsize=1 << 12)
+def _named(subset: int, units: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(units[unit] for unit in to_units(subset))
 
 
 def _number_of(state: NDArray[np.int64]) -> int:
