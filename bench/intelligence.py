@@ -1,0 +1,105 @@
+"""What intelligence metrics cost: `python -m bench.intelligence`. CPU time of one computation after warm-up.
+
+Each is repeated for about a second; told are the median and the least, which is nearer to what a quiet machine needs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmscope.analysis.intelligence.iit3.network import Network, check_network
+from swarmscope.analysis.intelligence.iit3.phi import compute_phi, phi_of_models, warm_up
+from swarmscope.analysis.intelligence.information.effective_information import integrated_effective_information
+
+_REPEAT_S = 1.0
+_MIN_REPEATS, _MAX_REPEATS = 3, 300
+
+
+@dataclass(frozen=True)
+class Case:
+    """One computation and its bound (0 for none)."""
+
+    name: str
+    bound_ms: float
+    compute: Callable[[], object]
+
+
+def _states(n_units: int) -> NDArray[np.int64]:
+    return np.arange(1 << n_units)[:, None] >> np.arange(n_units) & 1
+
+
+def basic() -> Network:
+    """OR, COPY and XOR: the example that Φ is most often shown by; 2.3125."""
+    first, second, third = _states(3).T
+    return check_network(np.stack([second | third, third, first ^ second], axis=1))
+
+
+def elementary_rule(rule: int, n_units: int) -> Network:
+    """Wolfram's elementary cellular automaton on a ring."""
+    states = _states(n_units)
+    left, right = np.roll(states, 1, axis=1), np.roll(states, -1, axis=1)
+    return check_network(rule >> (4 * left + 2 * states + right) & 1)
+
+
+def logistic_tpm(n_units: int, seed: int) -> NDArray[np.float64]:
+    """Every unit listens to all, with random weights."""
+    random = np.random.default_rng(seed)
+    weights, bias = random.normal(size=(n_units, n_units)), random.normal(size=n_units) * 0.5
+    tpm: NDArray[np.float64] = 1 / (1 + np.exp(-((2 * _states(n_units) - 1) @ weights + bias)))
+    return tpm
+
+
+def phi_cases() -> Iterator[Case]:
+    """Φ by IIT 3.0."""
+    three = basic()
+    yield Case("Φ, 3 units: OR, COPY, XOR", 0.3, lambda: compute_phi(three, [1, 0, 0]))
+    for seed in (1, 2, 3):
+        four = check_network(np.random.default_rng(seed).random((16, 4)))
+        yield Case(f"Φ, 4 units: random {seed}", 10, lambda four=four: compute_phi(four, [0, 1, 0, 0]))  # type: ignore[misc]
+    rule154, rule152 = elementary_rule(154, 5), elementary_rule(152, 5)
+    yield Case("Φ, 5 units: rule 154", 15, lambda: compute_phi(rule154, [1, 0, 0, 0, 0]))
+    yield Case("Φ, 5 units: rule 152", 70, lambda: compute_phi(rule152, [0] * 5))
+    six = check_network(logistic_tpm(6, 1))
+    yield Case("Φ, 6 units: dense logistic", 800, lambda: compute_phi(six, [1] * 6))
+    tpms = np.stack([logistic_tpm(4, seed) for seed in range(99)])
+    connected, states = np.ones((99, 4, 4), np.bool_), np.zeros((99, 4), np.int64)
+    yield Case("Φ, 99 models of 4 units: logistic", 0, lambda: phi_of_models(tpms, connected, states))
+
+
+def information_cases() -> Iterator[Case]:
+    """Effective information."""
+    twelve = logistic_tpm(12, 1)
+    yield Case("EI and its partition, 12 units", 2000, lambda: integrated_effective_information(twelve))
+
+
+def measure_ms(compute: Callable[[], object]) -> list[float]:
+    """CPU time of each repetition, without the first."""
+    compute()
+    times: list[float] = []
+    while len(times) < _MIN_REPEATS or (sum(times) < _REPEAT_S * 1000 and len(times) < _MAX_REPEATS):
+        begin = time.process_time()
+        compute()
+        times.append((time.process_time() - begin) * 1000)
+    return times
+
+
+def main() -> None:
+    """Print one line for each computation."""
+    begin = time.process_time()
+    warm_up()
+    print(f"Φ's kernels compiled or loaded in {time.process_time() - begin:.1f} CPU-s")
+    print(f"{'':36} {'median ms':>10} {'least':>10} {'bound':>8}")
+    for case in [*phi_cases(), *information_cases()]:
+        times = measure_ms(case.compute)
+        bound = f"{case.bound_ms:8g}" if case.bound_ms else ""
+        print(f"{case.name:36} {statistics.median(times):10.3f} {min(times):10.3f} {bound}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
