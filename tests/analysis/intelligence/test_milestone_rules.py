@@ -181,6 +181,23 @@ def test_a_monitor_tells_a_change_soon_and_once() -> None:
         monitor.observe(math.nan, 0)
 
 
+def test_a_monitor_remembers_what_its_window_forgot() -> None:
+    """Records and mastery are of the whole series, and told when they come: as by the rules over all of it."""
+    rng = np.random.default_rng(3)
+    for values, fields in ((rng.normal(0, 1, 900), {}), (np.ones(600), {"is_success": True})):
+        monitor = LearningMonitor(task(values[:0], **fields), max_steps=100)
+        told = [each for at, value in enumerate(values) for each in monitor.observe(float(value), at * STEP_NS)]
+        running = [each for each in told if each.detector in ("rolling_median", "wilson")]
+        whole = [
+            each for each in find_milestones(task(values, **fields)) if each.detector in ("rolling_median", "wilson")
+        ]
+        assert [each.id for each in running] == [each.id for each in whole]
+        assert [(each.before, each.after) for each in running] == [
+            pytest.approx((each.before, each.after), nan_ok=True) for each in whole
+        ]
+        assert 1 <= len(whole) <= 12
+
+
 def test_a_milestone_is_json() -> None:
     (event,) = find_milestones(task(np.concatenate([np.zeros(30), np.ones(25)])))[:1]
     told = json.loads(json.dumps(event.to_json(), allow_nan=False))

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swarmscope.analysis.intelligence.milestones.milestone import Milestone, MilestoneType, TaskSeries, milestone_id
 from swarmscope.analysis.intelligence.milestones.pelt import find_change_points
+from swarmscope.analysis.intelligence.milestones.running_rules import (
+    MASTERY_STEPS,
+    RECORD_MEDIAN,
+    MasteryRule,
+    RecordRule,
+    Told,
+)
 from swarmscope.analysis.intelligence.milestones.theil_sen import theil_sen
-from swarmscope.analysis.intelligence.statistics.wilson import wilson_interval
 
 _MIN_SIDE, _MIN_EFFECT, _MAX_P, _N_PERMUTATIONS = 10, 0.5, 0.01, 999
 _MAX_COMPARED = 500  # values a side of a change: more make the test slower and hardly sharper
-_MASTERY_STEPS, _MASTERY_LEAST, _MASTERY_LOST = 50, 0.9, 0.8
 _PLATEAU_STEPS, _PLATEAU_STRIDE = 50, 10
-_RECORD_MEDIAN, _RECORD_APART = 5, 20
 _SEED = 20240607
+
+
+_Rule: TypeAlias = Callable[[TaskSeries, "tuple[Shift, ...]"], list[Milestone]]
 
 
 class Shift(NamedTuple):
@@ -34,8 +41,17 @@ class Shift(NamedTuple):
 
 def find_milestones(series: TaskSeries) -> tuple[Milestone, ...]:
     """All milestones of a series, by step. The same series gives the same milestones, ids included."""
+    return _found(series, _RULES)
+
+
+def find_changes(series: TaskSeries) -> tuple[Milestone, ...]:
+    """Those that only a look back tells: improvements, regressions and plateaus."""
+    return _found(series, _RULES_OF_CHANGES)
+
+
+def _found(series: TaskSeries, rules: Sequence[_Rule]) -> tuple[Milestone, ...]:
     shifts = find_shifts(series)
-    found = [milestone for rule in _RULES for milestone in rule(series, shifts)]
+    found = [milestone for rule in rules for milestone in rule(series, shifts)]
     return tuple(sorted(found, key=lambda each: (each.at_step, each.type)))
 
 
@@ -92,22 +108,23 @@ def _improvements_and_regressions(series: TaskSeries, shifts: tuple[Shift, ...])
 
 
 def _masteries(series: TaskSeries, _: tuple[Shift, ...]) -> list[Milestone]:
-    if not series.is_success or len(series.values) < _MASTERY_STEPS:
+    rule = MasteryRule()
+    told = ((at, rule.observe(bool(success))) for at, success in enumerate(_successes(series)))
+    return [mastery_at(series, at, found) for at, found in told if found is not None]
+
+
+def _successes(series: TaskSeries) -> list[bool]:
+    if not series.is_success:
         return []
-    sums = np.cumsum(np.concatenate([np.zeros(1), series.gains if series.higher_is_better else 1 + series.gains]))
-    successes = sums[_MASTERY_STEPS:] - sums[:-_MASTERY_STEPS]
-    least = np.array([wilson_interval(n, _MASTERY_STEPS)[0] for n in range(_MASTERY_STEPS + 1)])
-    bounds = least[np.rint(successes).astype(np.int64)]
-    found, mastered = [], False
-    for at in range(len(bounds)):
-        if mastered:
-            mastered = bool(bounds[at] >= _MASTERY_LOST)
-        elif bounds[at] >= _MASTERY_LEAST:
-            mastered = True
-            end = at + _MASTERY_STEPS
-            levels = float(series.values[:at].mean()) if at else math.nan, float(series.values[at:end].mean())
-            found.append(_to_milestone(series, _What(MilestoneType.MASTERY, "wilson", end - 1, (at, end), levels)))
-    return found
+    successes: list[bool] = ((series.values == 1) == series.higher_is_better).tolist()
+    return successes
+
+
+def mastery_at(series: TaskSeries, at: int, told: Told) -> Milestone:
+    """The milestone that the rule told at the position `at`; shares are those of the metric's ones."""
+    shares = told if series.higher_is_better else Told(1 - told.before, 1 - told.after)
+    window = at + 1 - MASTERY_STEPS, at + 1
+    return _to_milestone(series, _What(MilestoneType.MASTERY, "wilson", at, window, (shares.before, shares.after)))
 
 
 def _plateaus(series: TaskSeries, shifts: tuple[Shift, ...]) -> list[Milestone]:
@@ -131,24 +148,17 @@ def _plateaus(series: TaskSeries, shifts: tuple[Shift, ...]) -> list[Milestone]:
 
 
 def _records(series: TaskSeries, _: tuple[Shift, ...]) -> list[Milestone]:
-    gains = series.gains
-    if len(gains) <= _RECORD_APART:
-        return []
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(gains, _RECORD_MEDIAN), axis=1)
-    best = np.maximum.accumulate(medians)
-    better = np.flatnonzero(medians[1:] > best[:-1]) + 1
-    found, last = [], -1
-    for at in better.tolist():
-        step = at + _RECORD_MEDIAN - 1
-        # The first steps of a series are records all: none is told before there is something to beat.
-        if step < _RECORD_APART or (last >= 0 and step - last < _RECORD_APART):
-            continue
-        last = step
-        sign = 1.0 if series.higher_is_better else -1.0
-        levels = sign * float(best[at - 1]), sign * float(medians[at])
-        window = step - _RECORD_MEDIAN + 1, step + 1
-        found.append(_to_milestone(series, _What(MilestoneType.RECORD, "rolling_median", step, window, levels)))
-    return found
+    rule = RecordRule()
+    told = ((at, rule.observe(gain)) for at, gain in enumerate(series.gains.tolist()))
+    return [record_at(series, at, found) for at, found in told if found is not None]
+
+
+def record_at(series: TaskSeries, at: int, told: Told) -> Milestone:
+    """The milestone that the rule told at the position `at`."""
+    sign = 1.0 if series.higher_is_better else -1.0
+    window = at + 1 - RECORD_MEDIAN, at + 1
+    levels = sign * told.before, sign * told.after
+    return _to_milestone(series, _What(MilestoneType.RECORD, "rolling_median", at, window, levels))
 
 
 class _What(NamedTuple):
@@ -181,9 +191,5 @@ def _to_milestone(series: TaskSeries, what: _What, named_by: int | None = None) 
     )
 
 
-_RULES: tuple[Callable[[TaskSeries, tuple[Shift, ...]], list[Milestone]], ...] = (
-    _improvements_and_regressions,
-    _masteries,
-    _plateaus,
-    _records,
-)
+_RULES_OF_CHANGES: tuple[_Rule, ...] = (_improvements_and_regressions, _plateaus)
+_RULES: tuple[_Rule, ...] = (*_RULES_OF_CHANGES, _masteries, _records)
