@@ -1,0 +1,1 @@
+"""How far regions or modules move together: coherence by frequency, and phases that keep step."""

@@ -1,0 +1,1 @@
+"""How well agents work together, as named components, and what the fleet is more than its best agent."""
