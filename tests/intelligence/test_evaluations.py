@@ -210,6 +210,17 @@ def test_drift_from_an_objective(tmp_path: Path) -> None:
     assert bench.kept.of("agi_objective_drift_n_samples") == {("ada", "kind"): 300}
 
 
+def test_milestones_of_an_objective(tmp_path: Path) -> None:
+    objectives = Objective("kind", "tone"), Objective("curt", "tone")
+    bench = Bench(tmp_path, objectives=objectives, better={"kind": True})
+    rng = np.random.default_rng(0)
+    bench.tell(*(of_ada(score) for score in np.concatenate([rng.beta(3, 7, 100), rng.beta(7, 3, 100)])))
+    found = bench.kept.of("agi_learning_milestones_total")
+    assert found["ada", "kind", "improvement"] == 1
+    assert ("ada", "kind", "regression") not in found
+    assert {domain for _, domain, _ in found} == {"kind"}
+
+
 def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     objective = Objective("kind", "tone", n_reference=100, n_recent=100)
     bench = Bench(tmp_path, Fleet(), objectives=(objective,), alignment_names=frozenset({"tone"}))

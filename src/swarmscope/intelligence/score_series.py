@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from swarmscope.analysis.intelligence.alignment.objective import Objective, ObjectiveDrift
 from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.fleet.series import Family, Labels, Moment, Publication, SeriesTable, labels
 from swarmscope.instrument.metrics import REFUSED_EVALUATIONS
+from swarmscope.intelligence.learning import MILESTONES, Learning, Task
 from swarmscope.intelligence.score_windows import ScoreWindow, Window
 from swarmscope.model.contracts import SeriesIndex
 
@@ -51,7 +52,8 @@ DRIFT = (
     Family("agi_objective_drift_psi_p_value", _GAUGE, "How likely an index at least so large is without drift."),
     Family("agi_objective_drift_n_samples", _GAUGE, "Scores that were looked at."),
 )
-OWN_METRICS = tuple(each.name for told in (EVALUATIONS, LABELS_TOLD, ALIGNMENT, MESA, DRIFT) for each in told)
+_ALL = (EVALUATIONS, LABELS_TOLD, ALIGNMENT, MESA, DRIFT, MILESTONES)
+OWN_METRICS = tuple(each.name for told in _ALL for each in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class ScoreSettings:
     alignment_names: frozenset[str] = frozenset()
     mesa_names: frozenset[str] = frozenset()
     objectives: tuple[Objective, ...] = ()
+    # Objectives by name of which higher scores are better (True), or lower ones: milestones of these are looked for.
+    better: Mapping[str, bool] = field(default_factory=dict)
 
 
 class Score(NamedTuple):
@@ -87,9 +91,10 @@ class TenantScores:
         self._declared = ((ALIGNMENT, settings.alignment_names), (MESA, settings.mesa_names))
         self._drifts: OrderedDict[tuple[str, str], _Followed] = OrderedDict()
         self._labels: dict[Labels, tuple[int, int]] = {}  # how often, and when last [ns]
+        self.learning = Learning(settings.max_drifts)
         self._tables = {
             family: SeriesTable(family, settings.max_drifts if family is DRIFT else settings.max_series, seed)
-            for family in (EVALUATIONS, LABELS_TOLD, ALIGNMENT, MESA, DRIFT)
+            for family in _ALL
         }
 
     def add(self, told: Score, now_ns: int) -> None:
@@ -133,6 +138,10 @@ class TenantScores:
             REFUSED_EVALUATIONS.labels(reason="range").inc()
             return
         followed.last_ns, followed.values = now_ns, None
+        higher_is_better = self._settings.better.get(objective.name)
+        if higher_is_better is not None:
+            task = Task(told.agent, objective.name, objective.evaluation, higher_is_better)
+            self.learning.observe(task, told.score, now_ns)
 
     def _forget_idle(self, now_ns: int) -> bool:
         """Whether there is room again: what was seen least lately goes, where it is out of the window."""
@@ -156,6 +165,7 @@ class TenantScores:
             for (agent, objective), followed in self._drifts.items()
             if followed.last_ns >= since_ns
         }
+        values[MILESTONES] = self.learning.totals(since_ns)
         for family, table in self._tables.items():
             table.replace(values[family], moment.now_ms)
         self.published_ms = moment.now_ms

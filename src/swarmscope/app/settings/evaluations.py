@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -35,6 +35,9 @@ class ObjectiveSection(Section):
         default=None, description="What the mean is declared to be; without it the first scores of each agent tell."
     )
     tolerance: float = Field(default=_DEFAULTS.tolerance, description="How far the mean may be from that.")
+    better: Literal["higher", "lower", "unknown"] = Field(
+        default="unknown", description="Which scores are better; unless that is unknown, milestones are looked for."
+    )
     alpha: Share = Field(
         default=_DEFAULTS.alpha, description="At most so likely is it that a drift is ever told which is none."
     )
@@ -103,6 +106,7 @@ class EvaluationsSection(Section):
                 alignment_names=frozenset(self.value_alignment),
                 mesa_names=frozenset(self.mesa_optimization),
                 objectives=tuple(each.to_objective() for each in self.objectives),
+                better={each.name: each.better == "higher" for each in self.objectives if each.better != "unknown"},
             ),
             interval_s=self.interval.seconds,
             patience_s=self.patience.seconds,
