@@ -12,6 +12,7 @@ from swarmscope.app.ingestion import warm_up as ingestion
 from swarmscope.fleet import warm_up as fleet
 from swarmscope.ingest import warm_up as ingest
 from swarmscope.ingest.genai import warm_up as genai
+from swarmscope.intelligence import warm_up as intelligence
 from swarmscope.query import promql
 from swarmscope.query.logql import warm_up as logql
 from swarmscope.query.traceql import warm_up as traceql
@@ -45,6 +46,7 @@ _PARTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("the fleet", fleet.warm_up),
     ("agents", agents.warm_up),
     ("exposition formats", scrape.warm_up),
+    ("intelligence", intelligence.warm_up),
     ("HTTP answers", warm_up_api),
     ("wire format", _told(wire.warm_up)),
     ("remote write", _told(remote_write.warm_up)),
