@@ -12,6 +12,7 @@ from swarmscope import __version__
 from swarmscope.app.agent_commands import add_agent_commands
 from swarmscope.app.alert_commands import add_alert_commands
 from swarmscope.app.demo_command import add_demo_command
+from swarmscope.app.intelligence_commands import add_intelligence_commands
 from swarmscope.app.log_commands import add_log_commands
 from swarmscope.app.rule_commands import add_rule_commands
 from swarmscope.app.trace_commands import add_trace_commands
@@ -158,6 +159,7 @@ def _server_part(module: str) -> Any:
 add_log_commands(app, _server_part)
 add_trace_commands(app)
 add_agent_commands(app)
+add_intelligence_commands(app, _server_part)
 add_alert_commands(app)
 add_rule_commands(app, _server_part)
 add_demo_command(app)

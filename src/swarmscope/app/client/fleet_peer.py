@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from swarmscope.app.client.asking import authorized, get
+from swarmscope.app.client.asking import authorized, call, get
 from swarmscope.app.client.outcome import EXIT_MISUSED, QueryProblem
 
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 200, 400, 401, 404
@@ -41,9 +41,18 @@ class FleetPeer:
         """The answer of `/api/costs`. Raises QueryProblem."""
         return self._ask("costs", parameters)
 
+    def compute_intelligence(self, question: Mapping[str, object]) -> dict[str, Any]:
+        """The answer of `/api/intelligence/compute`. Raises QueryProblem."""
+        address = f"{self.url.rstrip('/')}/api/intelligence/compute"
+        return self._answer_of(call("POST", address, self._headers(), self.url, body=dict(question)))
+
     def _ask(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        headers = {"accept": "application/json", **authorized(self.token, self.tenant)}
-        response = get(f"{self.url.rstrip('/')}/api/{path}", parameters, headers, self.url)
+        return self._answer_of(get(f"{self.url.rstrip('/')}/api/{path}", parameters, self._headers(), self.url))
+
+    def _headers(self) -> dict[str, str]:
+        return {"accept": "application/json", **authorized(self.token, self.tenant)}
+
+    def _answer_of(self, response: httpx.Response) -> dict[str, Any]:
         body = _json_of(response)
         if response.status_code == _OK and isinstance(body, dict):
             return body
