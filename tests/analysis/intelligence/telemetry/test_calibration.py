@@ -31,7 +31,7 @@ def _spans(hand_on, seconds, seed):
     return activities_of_spans(fleet(4, seconds, hand_on, seed), tuple("ABCD"), 0, int(seconds) * SECOND_NS).chosen
 
 
-@pytest.mark.parametrize("integration_type", ["iit_3.0", "ei_mip"])
+@pytest.mark.parametrize("integration_type", ["iit_3.0", "ei_mip", "phi_g"])
 def test_independent_agents_are_not_integrated(integration_type):
     states = [_states("independent", seed) for seed in range(_SEEDS)]
     assert _share_found(states, integration_type) <= portion(0.07, 0.25)
@@ -39,7 +39,7 @@ def test_independent_agents_are_not_integrated(integration_type):
     assert _share_found(spans, integration_type) <= portion(0.07, 0.25)
 
 
-@pytest.mark.parametrize("integration_type", ["iit_3.0", "ei_mip"])
+@pytest.mark.parametrize("integration_type", ["iit_3.0", "ei_mip", "phi_g"])
 def test_coupled_agents_are_integrated(integration_type):
     states = [_states("coupled", seed) for seed in range(_SEEDS)]
     assert _share_found(states, integration_type) >= 0.95

@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from swarmscope.analysis.intelligence.iit3.network import check_network
-from swarmscope.analysis.intelligence.iit3.phi import compute_phi
 from tests.analysis.intelligence.telemetry.fleets import SECOND_NS, fleet
 from tests.analysis.intelligence.telemetry.kinetic_ising import RING, independent, run, tpm_of
 
+from swarmscope.analysis.intelligence.iit3.network import check_network
+from swarmscope.analysis.intelligence.iit3.phi import compute_phi
 from swarmscope.analysis.intelligence.telemetry.activity import activity_of_spans, activity_of_states
 from swarmscope.analysis.intelligence.telemetry.bin_width import activities_of_spans
 from swarmscope.analysis.intelligence.telemetry.integration import measure_phi

@@ -24,6 +24,7 @@ from swarmscope.analysis.intelligence.statistics.surrogates import block_bootstr
 from swarmscope.analysis.intelligence.telemetry.activity import Activity
 from swarmscope.analysis.intelligence.telemetry.binarising import States, to_states
 from swarmscope.analysis.intelligence.telemetry.coupling_check import CouplingCheck, check_coupling
+from swarmscope.analysis.intelligence.telemetry.gaussian_route import measure_gaussian_phi
 from swarmscope.analysis.intelligence.telemetry.options import (
     MAX_TESTED_UNITS,
     IntegrationType,
@@ -87,6 +88,8 @@ def measure_phi(
     watch = Watch(progress, cancelled)
     states = to_states(activity)
     kind = _integration_type(len(states.names), options)
+    if kind == "phi_g":
+        return measure_gaussian_phi(activity, options, other_widths, watch)
     reason = _refusal(states, kind, options)
     if reason:
         return refused(
