@@ -164,7 +164,7 @@ def _information(tpm: NDArray[np.float64], mask: int) -> float:
         inside = (inside - mask) & mask
     # Rows are sums of `n_outside_states` distributions, whose common factor is taken out of their entropies here.
     entropy = _entropy(mean, scratch) / n_states
-    return max(0.0, (entropy - noise / n_states) / n_outside_states + np.log2(n_states))
+    return float(max(0.0, (entropy - noise / n_states) / n_outside_states + n_inside))
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
