@@ -98,7 +98,8 @@ def read_spans(batch: SpanBatch, seed: int) -> Results:
         else:
             found.append(result._replace(is_explicit=bool(result.agent), response=response, span_key=targets[row]))
     beyond = len(events) - len(kept) + len(annotated) - min(len(annotated), MAX_RESULTS)
-    for row, told in zip(annotated.tolist(), batch.attributes.take(annotated[:MAX_RESULTS]).to_dicts(), strict=False):
+    kept = annotated[:MAX_RESULTS]
+    for row, told in zip(kept.tolist(), _annotations(batch.attributes.take(kept)).to_dicts(), strict=True):
         for result in _of_annotations(told):
             if result is None:
                 n_malformed += 1
@@ -189,6 +190,12 @@ def _has_text(texts: Utf8Column, wanted: str) -> NDArray[np.bool_]:
         bytes_of = texts.buffer[texts.start[rows, np.newaxis] + np.arange(len(sought))]
         there[rows] = (bytes_of == np.frombuffer(sought, np.uint8)).all(axis=1)
     return there
+
+
+def _annotations(sets: AttributeSets) -> AttributeSets:
+    """Without all that no annotation is of: spans may be long, with whole conversations in them."""
+    each = AttributeSets(np.arange(len(sets.names) + 1), sets.names, sets.values)
+    return sets.without(np.flatnonzero(~has_annotations(each)))
 
 
 def has_annotations(sets: AttributeSets) -> NDArray[np.bool_]:
