@@ -185,6 +185,12 @@ def test_a_state_that_only_held_units_forbid() -> None:
     assert compute_phi(follows, [1, 1], subsystem=[0]).phi == 0
 
 
+def test_a_state_whose_probability_is_less_than_numbers_can_tell() -> None:
+    least = 5e-324  # half of it is 0
+    with pytest.raises(ModelError, match="so unlikely"):
+        compute_phi(check_network([[least, least], [0, 0], [0, 0], [0, 0]]), [1, 1])
+
+
 def test_too_many_units() -> None:
     with pytest.raises(ModelError, match="9 units are too many"):
         compute_phi(check_network(np.full((512, 9), 0.5)), [0] * 9)

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.analysis.intelligence.iit3.concepts import (
     Memory,
     Room,
@@ -66,9 +67,10 @@ def targets_of(n_units: int) -> NDArray[np.int64]:
 
 
 def begin(tpm: NDArray[np.float64], now: int, place: Workplace) -> None:
-    """Take up a TPM [2^n, n] in the state numbered `now`, which some state must lead to."""
+    """Take up a TPM [2^n, n] in the state numbered `now`. Raises ModelError where none can be told to lead there."""
     fill_factors(tpm, now, place.whole.subsets, place.factors)
-    fill_repertoires(place.factors, 0, place.whole.subsets, place.whole.repertoires)
+    if not fill_repertoires(place.factors, 0, place.whole.subsets, place.whole.repertoires):
+        raise ModelError(f"state: number {now} is so unlikely after every state that its causes cannot be computed")
     forget(place.room.memory)
 
 
