@@ -76,7 +76,7 @@ class Activity:
     def merged(self, n_bins: int = 2) -> Activity:
         """Return the activity in bins `n_bins` times as wide; bins that fill no wider one are left out at the front."""
         skipped = self.n_bins % n_bins
-        wide = (-1, n_bins, self.n_units)
+        wide = (self.n_bins // n_bins, n_bins, self.n_units)
         busy = self.busy[skipped:].reshape(wide).mean(axis=1)
         events = self.events[skipped:].reshape(wide).sum(axis=1)
         return Activity(self.names, busy, events, self.bin_ns * n_bins, self.start_ns + skipped * self.bin_ns)
