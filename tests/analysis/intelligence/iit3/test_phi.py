@@ -41,6 +41,17 @@ def test_names_of_units_do_not_matter(seed: int, order: list[int], state: int) -
     assert renamed == {concept.mechanism for concept in before.concepts}
 
 
+@pytest.mark.parametrize(("n_units", "seed"), [(5, 1), (5, 2), (6, 1)])
+def test_names_of_many_units_do_not_matter(n_units: int, seed: int) -> None:
+    """With them the order of all searches changes, and so what is skipped."""
+    network, now = logistic_network(n_units, seed), states_of(n_units)[11]
+    order = np.random.default_rng(seed).permutation(n_units).tolist()
+    before, after = compute_phi(network, now), compute_phi(relabel(network, order), now[order])
+    assert after.phi == pytest.approx(before.phi, abs=1e-9)
+    assert after.mip is not None
+    assert before.mip == tuple(tuple(sorted(order[unit] for unit in side)) for side in after.mip)
+
+
 @settings(max_examples=portion(100, 15), deadline=None)
 @given(_SEEDS, st.integers(1, 3))
 def test_two_that_do_not_hear_each_other_have_none(seed: int, n_first: int) -> None:

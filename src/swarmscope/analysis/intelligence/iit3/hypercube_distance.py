@@ -84,7 +84,8 @@ def vertex_distance(delta: NDArray[np.float64], n_units: int, room: Transport) -
         return abs(float(delta[n_units]))
     count, start = _COUNTS[n_units], _STARTS[n_units]
     sums = room.sums[:count]
-    sums[:] = 0.0
+    for number in range(count):
+        sums[number] = 0.0
     for state in range(0, 1 << n_units, 4):
         # Four rows at a time, each a view of its own: what the compiler needs to keep the processor's vectors full.
         at = start + state * count

@@ -82,7 +82,8 @@ def fill_repertoires(factors: Factors, target: int, subsets: Subsets, result: Re
         for unit in range(n_units):
             left = mechanism & target if (target >> unit) & 1 else mechanism
             result.effects[mechanism, unit] = factors.effects[unit, left]
-    result.causes[0, :] = 1.0
+    for place in range(starts[count]):
+        result.causes[0, place] = 1.0
     for mechanism in range(count):
         low = mechanism & -mechanism
         unit = 0
@@ -96,10 +97,13 @@ def fill_repertoires(factors: Factors, target: int, subsets: Subsets, result: Re
                 for place in range(start, end):
                     factor = factors.causes[unit, starts[left] + subsets.within[inside, place - start]]
                     result.causes[mechanism, place] = result.causes[mechanism ^ low, place] * factor
-            total = result.causes[mechanism, start:end].sum()
+            total = 0.0  # loops, for expressions of arrays take seconds to compile
+            for place in range(start, end):
+                total += result.causes[mechanism, place]
             if total <= 0.0:
                 return False
-            result.causes[mechanism, start:end] /= total
+            for place in range(start, end):
+                result.causes[mechanism, place] /= total
             _fill_marginals(result, mechanism, purview, subsets)
     return True
 
