@@ -13,9 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from swarmscope.analysis.intelligence.emergence.coarse_graining import find_macro
+from swarmscope.analysis.intelligence.emergence.score import measure_emergence
 from swarmscope.analysis.intelligence.iit3.network import Network, check_network
 from swarmscope.analysis.intelligence.iit3.phi import compute_phi, phi_of_models, warm_up
+from swarmscope.analysis.intelligence.information.autoregression import VarModel, given_var
 from swarmscope.analysis.intelligence.information.effective_information import integrated_effective_information
+from swarmscope.analysis.intelligence.information.gaussian import gaussian_phi
 
 _REPEAT_S = 1.0
 _MIN_REPEATS, _MAX_REPEATS = 3, 300
@@ -55,6 +59,12 @@ def logistic_tpm(n_units: int, seed: int) -> NDArray[np.float64]:
     return tpm
 
 
+def linear_model(n_units: int, seed: int) -> VarModel:
+    """Every unit listens to all, and the slowest mode keeps 0.8 of itself from step to step."""
+    a = np.random.default_rng(seed).normal(size=(n_units, n_units))
+    return given_var(0.8 * a / np.abs(np.linalg.eigvals(a)).max(), np.eye(n_units))
+
+
 def phi_cases() -> Iterator[Case]:
     """Φ by IIT 3.0."""
     three = basic()
@@ -73,9 +83,16 @@ def phi_cases() -> Iterator[Case]:
 
 
 def information_cases() -> Iterator[Case]:
-    """Effective information."""
+    """Effective information, Φ_G, and emergence."""
     twelve = logistic_tpm(12, 1)
     yield Case("EI and its partition, 12 units", 2000, lambda: integrated_effective_information(twelve))
+    for n_units, bound_ms in ((6, 0), (8, 0), (10, 0), (16, 0), (32, 500), (64, 0)):
+        model = linear_model(n_units, 1)
+        yield Case(f"Φ_G, {n_units} units", bound_ms, lambda model=model: gaussian_phi(model))  # type: ignore[misc]
+    six = logistic_tpm(6, 1)
+    yield Case("Macro system, 6 units", 0, lambda: find_macro(six))
+    window = np.random.default_rng(1).integers(0, 2, (600, 6))
+    yield Case("Emergence, 600 bins of 6 units", 0, lambda: measure_emergence(window))
 
 
 def measure_ms(compute: Callable[[], object]) -> list[float]:
