@@ -25,10 +25,10 @@ MAX_UNITS_EXHAUSTIVE = 10
 MAX_UNITS = 64
 _MAX_ROUNDS = 500
 _TOLERANCE_NATS = 1e-12
-# Good enough to tell partitions apart; those near the least are then worked out.
-_ROUGH_NATS = 1e-6
+# Partitions that are equal but for rounding.
+_TIE_BITS = 1e-9
 # Above so many free entries of A' their equations are solved without being written down.
-_MAX_DENSE = 160
+_MAX_DENSE = 110  # from about 120 on LAPACK takes threads, which cost more than they gain
 
 Matrix = NDArray[np.float64]
 Parts = tuple[tuple[int, ...], ...]
@@ -94,11 +94,38 @@ def gaussian_phi(model: VarModel) -> GaussianPhi:
 
 
 def _least_of_all(model: VarModel) -> tuple[float, Bipartition]:
-    rough = [(_phi_bits(model, parts, _ROUGH_NATS), parts) for parts in _bipartitions(model.n_units)]
-    # A rough value is too great by more than its last step, though hardly by a hundred of them.
-    bound = min(phi for phi, _ in rough) + 100 * _ROUGH_NATS
-    near = [(_phi_bits(model, parts), parts) for phi, parts in rough if phi <= bound]
-    return min(near, key=lambda each: (round(each[0], 12), len(min(each[1], key=len)), each[1]))
+    """The least Φ_G, and of partitions that tie the one with the smallest part, then the first."""
+    bounds = _lower_bounds(model)
+    candidates = sorted((max(bounds[parts[0]], bounds[parts[1]]), parts) for parts in _bipartitions(model.n_units))
+    best, chosen = np.inf, candidates[0][1]
+    for bound, parts in candidates:
+        if bound > best + _TIE_BITS:
+            break
+        phi = _phi_bits(model, parts)
+        is_before = (len(min(parts, key=len)), parts) < (len(min(chosen, key=len)), chosen)
+        if phi < best - _TIE_BITS or (phi < best + _TIE_BITS and is_before):
+            best, chosen = phi, parts
+    return best, chosen
+
+
+def _lower_bounds(model: VarModel) -> dict[tuple[int, ...], float]:
+    """The transfer entropy in bits from all others to each set of units.
+
+    It is what is lost when only the others' influence on the set is cut (for which Σ' has a closed form), and a
+    partition cuts more than that.
+    """
+    before = model.a @ model.sigma_x
+    now = before @ model.a.T + model.sigma_e
+    bounds = {}
+    for size in range(1, model.n_units):
+        sets = list(itertools.combinations(range(model.n_units), size))
+        at = np.array(sets)
+        pick = at[:, :, None], at[:, None, :]
+        known = before[pick]
+        alone = now[pick] - known @ np.linalg.solve(model.sigma_x[pick], known.transpose(0, 2, 1))
+        lost = np.linalg.slogdet(alone)[1] - np.linalg.slogdet(model.sigma_e[pick])[1]
+        bounds.update(zip(sets, (0.5 * lost / np.log(2)).tolist(), strict=True))
+    return bounds
 
 
 def _bipartitions(n_units: int) -> Iterator[Bipartition]:
@@ -126,7 +153,7 @@ def _check_parts(parts: Iterable[Iterable[int]], n_units: int) -> Parts:
     return checked
 
 
-def _phi_bits(model: VarModel, parts: Parts, tolerance_nats: float = _TOLERANCE_NATS) -> float:
+def _phi_bits(model: VarModel, parts: Parts) -> float:
     if len(parts) == 1:
         return 0.0
     free = np.zeros((model.n_units, model.n_units), np.bool_)
@@ -137,7 +164,7 @@ def _phi_bits(model: VarModel, parts: Parts, tolerance_nats: float = _TOLERANCE_
     for _ in range(_MAX_ROUNDS):
         cut = _best_cut(model, parts, free, _disturbed(model, cut), cut)
         value = _log_det(_disturbed(model, cut))
-        if least - value < tolerance_nats:
+        if least - value < _TOLERANCE_NATS:
             least = min(least, value)
             break
         least = value
