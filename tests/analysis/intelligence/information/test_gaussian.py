@@ -52,6 +52,35 @@ def test_it_lies_between_nothing_and_what_the_past_tells(seed, n):
     assert found.phi == pytest.approx(phi_g(model, found.parts), abs=1e-9)
 
 
+@given(seeds, st.integers(2, 5))
+def test_partitions_that_are_left_out_have_no_less(seed, n):
+    chance = np.random.default_rng(seed)
+    fitted = fit_var(chance.normal(size=(40, n)) @ chance.normal(size=(n, n)))
+    for model in (any_model(n, seed), fitted):
+        sides = [(0, *rest) for size in range(n - 1) for rest in itertools.combinations(range(1, n), size)]
+        every = [phi_g(model, (side, [unit for unit in range(n) if unit not in side])) for side in sides]
+        found = gaussian_phi(model)
+        assert found.phi == pytest.approx(min(every), abs=1e-8)
+        assert found.phi <= found.mutual_information + 1e-9
+
+
+@given(seeds)
+def test_cutting_both_ways_loses_no_less_than_cutting_one(seed):
+    """I(A_t−1; B_t | B_t−1), by the covariance of all four."""
+    model = any_model(3, seed)
+    after = model.a @ model.sigma_x
+    both = np.block([[model.sigma_x, after.T], [after, model.sigma_x]])  # before 0, 1, 2, after 3, 4, 5
+
+    def bits(at):
+        return np.linalg.slogdet(both[np.ix_(at, at)])[1] / 2 / np.log(2)
+
+    into_last = bits([2, 5]) - bits([2]) - bits([0, 1, 2, 5]) + bits([0, 1, 2])
+    into_first = bits([0, 1, 3, 4]) - bits([0, 1]) - bits([0, 1, 2, 3, 4]) + bits([0, 1, 2])
+    bounds = gaussian._lower_bounds(model)
+    assert (bounds[2,], bounds[0, 1]) == pytest.approx((into_last, into_first), abs=1e-9)
+    assert phi_g(model, ((0, 1), (2,))) >= max(into_last, into_first) - 1e-9
+
+
 @given(seeds)
 def test_no_other_cut_is_better(seed):
     model = any_model(3, seed)

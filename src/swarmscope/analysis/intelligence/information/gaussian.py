@@ -58,18 +58,18 @@ def phi_g(model: VarModel, parts: Iterable[Iterable[int]]) -> float:
 
 def stochastic_interaction(model: VarModel, parts: Iterable[Iterable[int]]) -> float:
     """Return Σ_b H(b_t | b_t−1) − H(X_t | X_t−1) in bits (Ay 2001; Barrett & Seth 2011); Φ_G is never more."""
-    before = model.a @ model.sigma_x
+    before, now = model.a @ model.sigma_x, _next_covariance(model)
     total = -_log_det(model.sigma_e)
     for part in _check_parts(parts, model.n_units):
         at = np.ix_(part, part)
         known = model.sigma_x[at]
-        total += _log_det(known - before[at] @ np.linalg.solve(known, before[at].T))
+        total += _log_det(now[at] - before[at] @ np.linalg.solve(known, before[at].T))
     return 0.5 * total / float(np.log(2))
 
 
 def mutual_information(model: VarModel) -> float:
     """Return I(X_t−1; X_t) in bits."""
-    return 0.5 * (_log_det(model.sigma_x) - _log_det(model.sigma_e)) / float(np.log(2))
+    return 0.5 * (_log_det(_next_covariance(model)) - _log_det(model.sigma_e)) / float(np.log(2))
 
 
 def gaussian_phi(model: VarModel) -> GaussianPhi:
@@ -114,9 +114,8 @@ def _lower_bounds(model: VarModel) -> dict[tuple[int, ...], float]:
     It is what is lost when only the others' influence on the set is cut (for which Σ' has a closed form), and a
     partition cuts more than that.
     """
-    before = model.a @ model.sigma_x
-    now = before @ model.a.T + model.sigma_e
-    bounds = {}
+    before, now = model.a @ model.sigma_x, _next_covariance(model)
+    bounds: dict[tuple[int, ...], float] = {}
     for size in range(1, model.n_units):
         sets = list(itertools.combinations(range(model.n_units), size))
         at = np.array(sets)
@@ -140,7 +139,7 @@ def _two_steps(model: VarModel) -> Matrix:
     """Covariance [2n, 2n] of the states before and after, a unit's two side by side."""
     n_units = model.n_units
     after = model.a @ model.sigma_x
-    both = np.block([[model.sigma_x, after.T], [after, model.sigma_x]])
+    both = np.block([[model.sigma_x, after.T], [after, _next_covariance(model)]])
     order = np.arange(2 * n_units).reshape(2, n_units).T.ravel()
     return both[np.ix_(order, order)]
 
@@ -169,6 +168,11 @@ def _phi_bits(model: VarModel, parts: Parts) -> float:
             break
         least = value
     return max(0.0, 0.5 * (least - _log_det(model.sigma_e))) / float(np.log(2))
+
+
+def _next_covariance(model: VarModel) -> Matrix:
+    """That of X_t by the model; of a fitted one it is not quite that of X_t−1."""
+    return _disturbed(model, np.zeros_like(model.a))
 
 
 def _disturbed(model: VarModel, cut: Matrix) -> Matrix:
