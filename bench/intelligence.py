@@ -20,6 +20,9 @@ from swarmscope.analysis.intelligence.iit3.phi import compute_phi, phi_of_models
 from swarmscope.analysis.intelligence.information.autoregression import VarModel, given_var
 from swarmscope.analysis.intelligence.information.effective_information import integrated_effective_information
 from swarmscope.analysis.intelligence.information.gaussian import gaussian_phi
+from swarmscope.analysis.intelligence.telemetry.activity import activity_of_states
+from swarmscope.analysis.intelligence.telemetry.integration import measure_phi
+from swarmscope.analysis.intelligence.telemetry.options import PhiOptions, required_bins
 
 _REPEAT_S = 1.0
 _MIN_REPEATS, _MAX_REPEATS = 3, 300
@@ -95,6 +98,26 @@ def information_cases() -> Iterator[Case]:
     yield Case("Emergence, 600 bins of 6 units", 0, lambda: measure_emergence(window))
 
 
+def window_cases() -> Iterator[Case]:
+    """Whole windows of telemetry: a ring of units that drive the next, 99 surrogates and 200 resamples."""
+    for n_units in (3, 4, 5, 6):
+        couplings = np.eye(n_units) + np.roll(np.eye(n_units), 1, axis=1)
+        window = activity_of_states(_ring(couplings, required_bins(n_units)))
+        yield Case(f"Window to Φ, {n_units} units", 0, lambda window=window: measure_phi(window))  # type: ignore[misc]
+        gaussian = PhiOptions("phi_g", min_bins=600)
+        name = f"Window to Φ_G, {n_units} units"
+        yield Case(name, 0, lambda window=window, gaussian=gaussian: measure_phi(window, gaussian))  # type: ignore[misc]
+
+
+def _ring(couplings: NDArray[np.float64], n_bins: int) -> NDArray[np.bool_]:
+    rng = np.random.default_rng(1)
+    signs = np.ones((n_bins, len(couplings)))
+    for at in range(1, n_bins):
+        chances = 1.0 / (1.0 + np.exp(-signs[at - 1] @ couplings))
+        signs[at] = np.where(rng.random(len(couplings)) < chances, 1.0, -1.0)
+    return signs > 0
+
+
 def measure_ms(compute: Callable[[], object]) -> list[float]:
     """CPU time of each repetition, without the first."""
     compute()
@@ -112,7 +135,7 @@ def main() -> None:
     warm_up()
     print(f"Φ's kernels compiled or loaded in {time.process_time() - begin:.1f} CPU-s")
     print(f"{'':36} {'median ms':>10} {'least':>10} {'bound':>8}")
-    for case in [*phi_cases(), *information_cases()]:
+    for case in [*phi_cases(), *information_cases(), *window_cases()]:
         times = measure_ms(case.compute)
         bound = f"{case.bound_ms:8g}" if case.bound_ms else ""
         print(f"{case.name:36} {statistics.median(times):10.3f} {min(times):10.3f} {bound}", flush=True)
