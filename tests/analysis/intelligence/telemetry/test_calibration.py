@@ -13,7 +13,7 @@ from swarmscope.analysis.intelligence.telemetry.bin_width import activities_of_s
 from swarmscope.analysis.intelligence.telemetry.integration import measure_phi
 from swarmscope.analysis.intelligence.telemetry.options import PhiOptions
 
-_SEEDS = portion(200, 12)
+_SEEDS = portion(200, 6)
 
 
 def _share_found(activities, integration_type):
