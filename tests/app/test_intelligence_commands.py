@@ -51,6 +51,12 @@ def peer():
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 
+        def do_GET(self):
+            self.server.asked.append((self.path, None))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(self.server.jobs.pop(0)).encode())
+
         def log_message(self, *_):
             pass
 
@@ -199,6 +205,18 @@ def test_server_is_asked(peer):
         {"kind": "coherence", "since": "3600000ms", "modules": ["m", "n"]},
         {"kind": "coordination", "since": "3600000ms"},
     ]
+
+
+def test_long_computation_is_waited_for(peer, monkeypatch):
+    monkeypatch.setattr("swarmscope.app.client.fleet_peer._POLL_S", 0.001)
+    peer.answer = (200, {"kind": "phi", "job": {"id": "j 1", "state": "running", "progress": 0.0}})
+    peer.jobs = [{"id": "j 1", "state": "running"}, {"id": "j 1", "state": "done", "results": ANSWER["results"]}]
+    done = _run("phi", "--url", peer.url)
+    assert [path for path, _ in peer.asked[1:]] == ["/api/intelligence/jobs/j%201"] * 2
+    assert "green  too_few_bins: 20 of 600" in done.stdout
+    peer.jobs = [{"id": "j 1", "state": "failed", "error": "out of time"}]
+    assert (failed := _run("phi", "--url", peer.url)).exit_code == 1
+    assert "out of time" in failed.stderr
 
 
 @pytest.mark.parametrize("columns", [80, 160])

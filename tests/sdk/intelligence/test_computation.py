@@ -112,18 +112,18 @@ def _url(server):
 
 
 def test_server_is_asked(server):
-    result = {"value": 1.0, "integration_type": "iit_3.0", "valid": True, "p_value": None, "significant": True,
-              "extra": {"ei": 2.0, "ei_mip": 1.5}}  # fmt: skip
+    result = {"group": "model", "value": 1.0, "integration_type": "iit_3.0", "valid": True, "p_value": None,
+              "significant": True, "extra": {"ei": 2.0, "ei_mip": 1.5}}  # fmt: skip
     server.answer = (200, {"results": [result, {**result, "valid": False}]})
     computation = sdk.ServerComputation(_url(server), "secret")
     entry = {"value": 1.0, "brain_region": "pair", "integration_type": "iit_3.0", "effective_information": 2.0,
              "mip_value": 0.5, "significant": True}  # fmt: skip
     assert computation(MODEL) == {"phi": [entry]}
-    assert computation(MODULES)["phi"][0]["brain_region"] == "all"
+    assert computation(MODULES)["phi"][0]["brain_region"] == "model", "the group's name"
     assert computation({"optimization": 1}) == {}
     path = "/api/intelligence/compute"
     assert server.asked == [
-        (path, "Bearer secret", {"kind": "phi", **MODEL}),
+        (path, "Bearer secret", {"kind": "phi", "integration_type": "iit_3.0", **MODEL}),
         (path, "Bearer secret", {"kind": "phi", "modules": ["a", "b"], "since": "1h"}),
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 from swarmscope.app.client.asking import authorized, call, get
 from swarmscope.app.client.outcome import EXIT_MISUSED, QueryProblem
 
+_POLL_S = 0.5  # how often a long computation is asked after
 _OK, _BAD_REQUEST, _UNAUTHORIZED, _NOT_FOUND = 200, 400, 401, 404
 
 
@@ -42,9 +44,18 @@ class FleetPeer:
         return self._ask("costs", parameters)
 
     def compute_intelligence(self, question: Mapping[str, object]) -> dict[str, Any]:
-        """The answer of `/api/intelligence/compute`. Raises QueryProblem."""
+        """The answer of `/api/intelligence/compute`; where that is a job, when it is done. Raises QueryProblem."""
         address = f"{self.url.rstrip('/')}/api/intelligence/compute"
-        return self._answer_of(call("POST", address, self._headers(), self.url, body=dict(question)))
+        answer = self._answer_of(call("POST", address, self._headers(), self.url, body=dict(question)))
+        job = answer.get("job")
+        while isinstance(job, dict) and job.get("state") not in ("done", "failed", "cancelled"):
+            time.sleep(_POLL_S)
+            job = self._ask(f"intelligence/jobs/{quote(str(job.get('id')), safe='')}", {})
+        if not isinstance(job, dict):
+            return answer
+        if "results" not in job:
+            raise QueryProblem(str(job.get("error") or f"the computation is {job.get('state')}"))
+        return {**answer, "job": job, "results": job["results"]}
 
     def _ask(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         return self._answer_of(get(f"{self.url.rstrip('/')}/api/{path}", parameters, self._headers(), self.url))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from swarmscope.sdk.intelligence.brain_state import BrainState, BrainStateError, check_brain_state
@@ -17,6 +17,8 @@ MUST NOT say `iit_3.0` of what an approximation gave, and MUST leave out what it
 `swarmscope.analysis.intelligence.brain_states.BrainStateComputation` and `ServerComputation` are such.
 """
 _MAX_BYTES = 64 * 2**20
+_WHOLE = "all"
+_MAX_EXACT_UNITS = 6
 MODEL_PARTS = ("tpm", "cm", "state", "units", "brain_region")
 
 
@@ -71,10 +73,14 @@ class ServerComputation:
         question: dict[str, Any] = {"kind": "phi"}
         if model is not None:
             question["model"] = {part: model[part] for part in MODEL_PARTS if part in model}
+            # Φ by IIT 3.0 of more units takes longer than a state should wait.
+            question["integration_type"] = "iit_3.0" if len(model["state"]) <= _MAX_EXACT_UNITS else "ei_mip"
         else:
             question |= {"modules": names, "since": self._since}
-        region = str((model or {}).get("brain_region") or "all")
-        return {"phi": list(_entries(self._ask(question), region))}
+        results = self._ask(question).get("results", ())
+        region = str((model or {}).get("brain_region") or _WHOLE)
+        entries = [to_phi_entry(each, region if model else str(each.get("group") or _WHOLE)) for each in results]
+        return {"phi": [entry for entry in entries if entry is not None]}
 
     def _ask(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
         body = json.dumps(question).encode()
@@ -91,14 +97,6 @@ class ServerComputation:
         return answer
 
 
-def _entries(answer: Mapping[str, Any], region: str) -> Iterable[dict[str, Any]]:
-    """The results of an answer as a brain state tells Φ; what could not be computed is left out."""
-    for result in answer.get("results", ()):
-        entry = to_phi_entry(result, region)
-        if entry is not None:
-            yield entry
-
-
 def to_phi_entry(result: Mapping[str, Any], region: str) -> dict[str, Any] | None:
     """Return one estimate of Φ (`Estimate.to_json()`) as an entry of a state's `phi`; None where it has no value.
 
@@ -108,13 +106,15 @@ def to_phi_entry(result: Mapping[str, Any], region: str) -> dict[str, Any] | Non
     value = result.get("value")
     if not result.get("valid", True) or value is None or not result.get("integration_type"):
         return None
-    ei, of_parts = told.get("ei"), told.get("ei_mip")
+    ei, lost = told.get("ei"), told.get("ei_mip")
+    if lost is None and result["integration_type"] == "ei_mip":
+        lost = result.get("raw")
     entry = {
         "value": value,
-        "brain_region": result.get("group") or region,
+        "brain_region": region,
         "integration_type": result["integration_type"],
         "effective_information": ei,
-        "mip_value": ei - of_parts if ei is not None and of_parts is not None else None,
+        "mip_value": max(ei - lost, 0.0) if ei is not None and lost is not None else None,
         **{name: result.get(name) for name in ("raw", "significant", "p_value", "ci_low", "ci_high", "n_units",
                                                "n_samples", "estimator")},
     }  # fmt: skip
