@@ -18,13 +18,15 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.analysis.intelligence.information.autoregression import VarModel
-from swarmscope.analysis.intelligence.information.queyranne import least_cut
+from swarmscope.analysis.intelligence.information.queyranne import pendent_cuts
 
 # 511 partitions of 10 units; all of 12 would take four times as long.
 MAX_UNITS_EXHAUSTIVE = 10
 MAX_UNITS = 64
 _MAX_ROUNDS = 500
 _TOLERANCE_NATS = 1e-12
+# Likely cuts that are worked out: as many as have so many entries, which take some 0.1 s, but not fewer than four.
+_MAX_ENTRIES, _MIN_CUTS = 4096, 4
 # Partitions that are equal but for rounding.
 _TIE_BITS = 1e-9
 # Above so many free entries of A' their equations are solved without being written down.
@@ -47,7 +49,7 @@ class GaussianPhi(NamedTuple):
     mutual_information: float
     """I(X_t−1; X_t) in bits, which Φ_G cannot exceed."""
     search: Literal["exhaustive", "queyranne"]
-    """`queyranne`: the cut is the exact minimum of the mutual information of both parts over two steps, not of Φ_G."""
+    """`queyranne`: the least over likely cuts; another cut may have less."""
 
 
 def phi_g(model: VarModel, parts: Iterable[Iterable[int]]) -> float:
@@ -73,10 +75,11 @@ def mutual_information(model: VarModel) -> float:
 
 
 def gaussian_phi(model: VarModel) -> GaussianPhi:
-    """Return Φ_G at its minimum: over all partitions in two up to `MAX_UNITS_EXHAUSTIVE` units, else at a found cut.
+    """Return Φ_G at its minimum: over all partitions in two up to `MAX_UNITS_EXHAUSTIVE` units, else over likely ones.
 
-    Above that the cut is Queyranne's minimum of I(Z_A; Z_B), Z being the states of two steps (Hidaka & Oizumi 2018,
-    PLoS ONE 13:e0201126). A single unit has φ 0. Raises ModelError for more than `MAX_UNITS` units.
+    Above that these are the cuts that Queyranne's search for the least I(Z_A; Z_B) compares, Z being the states of two
+    steps (Hidaka & Oizumi 2018, PLoS ONE 13:e0201126), and those of a single unit; of many units only the likeliest
+    are worked out. A single unit has φ 0. Raises ModelError for more than `MAX_UNITS` units.
     """
     n_units = model.n_units
     if n_units > MAX_UNITS:
@@ -84,19 +87,19 @@ def gaussian_phi(model: VarModel) -> GaussianPhi:
     information = max(0.0, mutual_information(model))
     if n_units == 1:
         return GaussianPhi(0.0, ((0,), ()), 0.0, information, "exhaustive")
-    if n_units <= MAX_UNITS_EXHAUSTIVE:
-        phi, parts = _least_of_all(model)
-        return GaussianPhi(phi, parts, phi / len(min(parts, key=len)), information, "exhaustive")
-    first = least_cut(_two_steps(model), 2)
-    parts = (first, tuple(unit for unit in range(n_units) if unit not in set(first)))
-    phi = _phi_bits(model, parts)
-    return GaussianPhi(phi, parts, phi / len(min(parts, key=len)), information, "queyranne")
+    is_exhaustive = n_units <= MAX_UNITS_EXHAUSTIVE
+    phi, parts = _least_of(model, _bipartitions(n_units) if is_exhaustive else _likely_cuts(model))
+    normalised = phi / len(min(parts, key=len))
+    return GaussianPhi(phi, parts, normalised, information, "exhaustive" if is_exhaustive else "queyranne")
 
 
-def _least_of_all(model: VarModel) -> tuple[float, Bipartition]:
+def _least_of(model: VarModel, cuts: Iterable[Bipartition]) -> tuple[float, Bipartition]:
     """The least Φ_G, and of partitions that tie the one with the smallest part, then the first."""
-    bounds = _lower_bounds(model)
-    candidates = sorted((max(bounds[parts[0]], bounds[parts[1]]), parts) for parts in _bipartitions(model.n_units))
+    cuts, n_units = list(cuts), model.n_units
+    bounds = _lower_bounds(model, itertools.chain(*cuts))
+    candidates = sorted((max(bounds[parts[0]], bounds[parts[1]]), parts) for parts in cuts)
+    if n_units > MAX_UNITS_EXHAUSTIVE:
+        candidates = candidates[: max(_MIN_CUTS, _MAX_ENTRIES // n_units**2)]
     best, chosen = np.inf, candidates[0][1]
     for bound, parts in candidates:
         if bound > best + _TIE_BITS:
@@ -108,7 +111,15 @@ def _least_of_all(model: VarModel) -> tuple[float, Bipartition]:
     return best, chosen
 
 
-def _lower_bounds(model: VarModel) -> dict[tuple[int, ...], float]:
+def _likely_cuts(model: VarModel) -> set[Bipartition]:
+    """The cuts that Queyranne's search compares, and those that part one unit from all others."""
+    every = range(model.n_units)
+    sides = {*pendent_cuts(_two_steps(model), 2), (0,)}
+    sides |= {tuple(unit for unit in every if unit != alone) for alone in every[1:]}
+    return {(side, tuple(unit for unit in every if unit not in set(side))) for side in sides}
+
+
+def _lower_bounds(model: VarModel, sets: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
     """The transfer entropy in bits from all others to each set of units.
 
     It is what is lost when only the others' influence on the set is cut (for which Σ' has a closed form), and a
@@ -116,14 +127,14 @@ def _lower_bounds(model: VarModel) -> dict[tuple[int, ...], float]:
     """
     before, now = model.a @ model.sigma_x, _next_covariance(model)
     bounds: dict[tuple[int, ...], float] = {}
-    for size in range(1, model.n_units):
-        sets = list(itertools.combinations(range(model.n_units), size))
-        at = np.array(sets)
+    for _, group in itertools.groupby(sorted(sets, key=len), len):
+        alike = list(group)
+        at = np.array(alike)
         pick = at[:, :, None], at[:, None, :]
         known = before[pick]
         alone = now[pick] - known @ np.linalg.solve(model.sigma_x[pick], known.transpose(0, 2, 1))
         lost = np.linalg.slogdet(alone)[1] - np.linalg.slogdet(model.sigma_e[pick])[1]
-        bounds.update(zip(sets, (0.5 * lost / np.log(2)).tolist(), strict=True))
+        bounds.update(zip(alike, (0.5 * lost / np.log(2)).tolist(), strict=True))
     return bounds
 
 

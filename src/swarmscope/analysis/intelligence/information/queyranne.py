@@ -30,16 +30,22 @@ def least_cut(covariance: Matrix, width: int) -> tuple[int, ...]:
     `covariance` is [n · width, n · width], the variables of a unit side by side; n ≥ 2. Raises ModelError where it is
     not positive definite.
     """
-    groups = [np.arange(width) + width * unit for unit in range(len(covariance) // width)]
-    members = [[unit] for unit in range(len(groups))]
+    return pendent_cuts(covariance, width)[0]
+
+
+def pendent_cuts(covariance: Matrix, width: int) -> list[tuple[int, ...]]:
+    """Return the n − 1 cuts that the search for `least_cut` compares, that with the least mutual information first."""
+    n_units = len(covariance) // width
+    groups = [np.arange(width) + width * unit for unit in range(n_units)]
+    members = [[unit] for unit in range(n_units)]
+    found: list[tuple[float, tuple[int, ...]]] = []
     try:
         precision = np.asarray(np.linalg.inv(covariance), np.float64)
         alone = {id(group): _log_det(covariance, group) + _log_det(precision, group) for group in groups}
-        best, chosen = np.inf, members[0]
         while len(groups) > 1:
             pair = _pendent_pair(groups, [alone[id(group)] for group in groups], covariance, precision)
-            if pair.value < best - 1e-12:
-                best, chosen = pair.value, members[pair.last]
+            side = set(members[pair.last])
+            found.append((pair.value, tuple(unit for unit in range(n_units) if (unit in side) == (0 in side))))
             merged = np.concatenate([groups[pair.last_but_one], groups[pair.last]])
             joined = sorted(members[pair.last_but_one] + members[pair.last])
             keep = [at for at in range(len(groups)) if at not in pair[:2]]
@@ -47,10 +53,7 @@ def least_cut(covariance: Matrix, width: int) -> tuple[int, ...]:
             alone[id(merged)] = _log_det(covariance, merged) + _log_det(precision, merged)
     except np.linalg.LinAlgError as error:
         raise ModelError(f"the covariance of the units is not positive definite: {error}") from error
-    side = set(chosen)
-    if 0 not in side:
-        side = set(range(len(covariance) // width)) - side
-    return tuple(sorted(side))
+    return [side for _, side in sorted(found)]
 
 
 def _pendent_pair(groups: list[NDArray[np.intp]], alone: list[float], covariance: Matrix, precision: Matrix) -> _Pair:
