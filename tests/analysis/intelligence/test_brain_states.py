@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
 
 from swarmscope import sdk
 from swarmscope.analysis.intelligence.brain_states import BrainStateComputation
@@ -91,6 +92,21 @@ def test_share_of_time():
     computation = BrainStateComputation(PhiOptions(n_surrogates=9, n_resamples=0), max_share=1e-6)
     found = [computation(state) for state in _states(1, 610)]
     assert sum(map(bool, found)) == 1
+
+
+def test_collector_of_the_sdk_emits_it():
+    provider = MeterProvider([], shutdown_on_exit=False)
+    collector = sdk.IntelligenceMetricsCollector(meter_provider=provider, computation=BrainStateComputation())
+    collector.record({"model": FIGURE_4})
+    found = {
+        line.split('integration_type="')[1].split('"')[0]: float(line.split()[-1])
+        for line in collector.exposition().splitlines()
+        if line.startswith("agi_consciousness_phi{")
+    }
+    # The reference: Φ 23/12 by IIT 3.0, and 1.688722 bits of effective information are lost at its partition.
+    assert found == {"iit_3.0": pytest.approx(23 / 12, abs=5e-6), "ei_mip": pytest.approx(1.688722, abs=5e-6)}
+    with pytest.raises(sdk.BrainStateError, match="ModelError: tpm: row 0, unit 0 is 2"):
+        collector.record({"model": {"tpm": [[2]] * 2, "state": [0]}})
 
 
 def test_what_it_returns_is_a_brain_state():
