@@ -19,6 +19,7 @@ from swarmscope.analysis.intelligence.information.gaussian import (
 from swarmscope.analysis.intelligence.information.queyranne import least_cut
 
 HALVES = ((0,), (1,))
+NOISE = np.random.default_rng(9).normal(size=(500, 2))
 seeds = st.integers(0, 10**6)
 
 
@@ -169,6 +170,8 @@ def test_a_longer_memory_is_told_and_few_steps_are_shrunk():
         (lambda: fit_var(np.ones((4, 2))), "4 steps are too few"),
         (lambda: fit_var([[1.0, np.inf]] * 10), "step 0, unit 1 is inf"),
         (lambda: phi_g(any_model(3, 1), ((0, 1), (1, 2))), "exactly one part"),
+        (lambda: fit_var(NOISE[:, [0, 1, 0]]), "unit 2 is a linear function"),
+        (lambda: fit_var(np.column_stack([NOISE[1:, 0], NOISE[:-1, 0]])), "unit 1 is told without error"),
     ],
 )
 def test_what_is_wrong_is_named(call, words):

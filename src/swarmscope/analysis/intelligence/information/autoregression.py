@@ -14,6 +14,8 @@ Matrix = NDArray[np.float64]
 MAX_LAG = 4
 # With fewer bins for each pair of units a covariance is pulled towards a multiple of the identity.
 _ENOUGH_PER_PAIR = 10
+# A variance, of units scaled to 1, that is rounding.
+_SINGULAR = 1e-10
 
 
 class VarModel(NamedTuple):
@@ -65,8 +67,8 @@ def fit_var(x: ArrayLike) -> VarModel:
     """Fit a first-order model to x [T, n], each column of which is centred and scaled to variance 1.
 
     The covariance of two steps is shrunk (Ledoit & Wolf 2004, Journal of Multivariate Analysis 88:365) where there are
-    fewer than 10 n² steps. Raises ModelError for values that are not finite, columns that do not vary, and fewer than
-    2 n + 2 steps.
+    fewer than 10 n² steps. Raises ModelError for values that are not finite, columns that do not vary, that are
+    functions of others or told without error, and fewer than 2 n + 2 steps.
     """
     values = np.asarray(x, np.float64)
     if values.ndim != 2 or not values.shape[1]:
@@ -83,14 +85,26 @@ def fit_var(x: ArrayLike) -> VarModel:
         raise ModelError(f"x: unit {constant[0]} never varies")
     scaled = (values - values.mean(axis=0)) / deviation
     both = np.concatenate([scaled[1:], scaled[:-1]], axis=1)
+    both -= both.mean(axis=0)  # the first and the last step make a difference
     shrinkage = _ledoit_wolf(both) if n_steps < _ENOUGH_PER_PAIR * n_units**2 else 0.0
     covariance = both.T @ both / len(both)
     identity = np.eye(2 * n_units) * np.trace(covariance) / (2 * n_units)
     covariance = (1 - shrinkage) * covariance + shrinkage * identity
     now, across, before = covariance[:n_units, :n_units], covariance[:n_units, n_units:], covariance[n_units:, n_units:]
+    _check_rank(before, "is a linear function of units before it")
     dynamics = np.linalg.solve(before, across.T).T
     noise = now - dynamics @ across.T
+    _check_rank(noise, "is told without error by the step before and units before it")
     return VarModel(dynamics, before, (noise + noise.T) / 2, n_steps - 1, _preferred_lag(scaled), shrinkage)
+
+
+def _check_rank(covariance: Matrix, what_it_is: str) -> None:
+    """Raise ModelError, which names the first unit that adds nothing of its own to a covariance [n, n]."""
+    if np.linalg.eigvalsh(covariance)[0] > _SINGULAR:
+        return
+    leading = range(1, len(covariance) + 1)
+    unit = next(size - 1 for size in leading if np.linalg.eigvalsh(covariance[:size, :size])[0] <= _SINGULAR)
+    raise ModelError(f"x: unit {unit} {what_it_is}")
 
 
 def _ledoit_wolf(x: Matrix) -> float:
