@@ -56,9 +56,9 @@ def span_times(spans: FleetSpans) -> SpanTimes:
         _Sweep(
             time_ns=time_ns,
             order=order,
-            parent=spans.parent,
+            parent=np.ascontiguousarray(spans.parent, np.int64),
             is_remote=((spans.parent >= 0) & (spans.agent != spans.agent[above])) | spans.is_queue_wait,
-            is_queue_wait=spans.is_queue_wait,
+            is_queue_wait=np.ascontiguousarray(spans.is_queue_wait, np.bool_),
             link_first=np.searchsorted(spans.link_from[by_row], np.arange(n + 1)),
             link_to=spans.link_to[by_row],
         )
