@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from tests.analysis.intelligence.known_networks import KNOWN
 from typer.testing import CliRunner
 
 from swarmscope.app.cli import app
@@ -113,6 +114,15 @@ def test_table_of_a_declared_model(model_file):
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("vector", KNOWN, ids=lambda vector: vector["name"])
+def test_published_vectors_as_they_stand(model_file, vector):
+    found = json.loads(_run("phi", "--model", model_file(vector), "--json").stdout)
+    assert found["phi"] == pytest.approx(vector["iit3"]["big_phi"], abs=5e-6)
+    assert found["ei"] == pytest.approx(vector["ei"]["effective_information_bits"], abs=5e-6)
+    ties = vector["iit3"]["tie_cuts"]
+    assert [found["mip"]["from"], found["mip"]["to"]] in ties if found["mip"] else not ties
+
+
 def test_subsystem_of_a_larger_network(model_file):
     # A fourth unit that copies itself is held at 0 and is nobody's input.
     tpm = [[*FIGURE_4["tpm"][s & 7], s >> 3] for s in range(16)]
@@ -147,6 +157,21 @@ def test_states_are_estimated(model_file, tmp_path, kind):
     assert found["phi"] > 0
     assert len(found["mip"]["from"]) + len(found["mip"]["to"]) == 3
     assert found["extra"]["units"] == names
+
+
+def test_gaussian_phi_of_states(tmp_path):
+    path = tmp_path / "states.csv"
+    path.write_text("\n".join(",".join(map(str, row)) for row in _coupled()))
+    found = json.loads(_run("phi", "--model", path, "--integration-type", "phi_g", "--json").stdout)
+    assert (found["integration_type"], found["significant"], found["ei"], found["concepts"]) == (
+        "phi_g",
+        True,
+        None,
+        [],
+    )
+    assert sorted(unit for part in found["mip"]["parts"] for unit in part) == [0, 1, 2]
+    lines = _run("phi", "--model", path, "--integration-type", "phi_g").stdout.splitlines()
+    assert lines[-1].startswith("minimum partition      unit ")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ def _print_structure(found: Mapping[str, Any], names: Sequence[str], console: Co
         cut = " | ".join(_joined(part, names) for part in mip["parts"])
     else:
         cut = f"{_joined(mip['from'], names)} → {_joined(mip['to'], names)}"
-    lines = [f"effective information  {spell_number(found['ei'])} bits", f"minimum partition      {cut}"]
+    lines = [] if found["ei"] is None else [f"effective information  {spell_number(found['ei'])} bits"]
+    lines.append(f"minimum partition      {cut}")
     concepts = found["concepts"]
     if concepts:
         lines.append(f"concepts               {len(concepts)}, φ by mechanism")
@@ -117,7 +118,7 @@ def _print_seen(path: Path, seen: SeenStates, integration_type: IntegrationType,
         return
     console = Terminal()
     print_table_of_estimates("phi", [{"group": path.name, **estimate.to_json()}], console)
-    if estimate.valid and structure["ei"] is not None:
+    if structure["mip"] is not None:
         console.print()
         units = estimate.extra.get("units")
         _print_structure(structure, [str(unit) for unit in units] if isinstance(units, list) else seen.names, console)
@@ -126,9 +127,12 @@ def _print_seen(path: Path, seen: SeenStates, integration_type: IntegrationType,
 def _structure_of(estimate: Estimate) -> dict[str, Any]:
     """`ei`, `mip` and `concepts` of the model that was fitted; None and none where there is no such."""
     extra = estimate.extra
-    model = extra.get("model")
+    model, parts, units = (extra.get(name) for name in ("model", "parts", "units"))
     if not isinstance(model, Mapping) or not estimate.valid:
-        return {"ei": None, "mip": None, "concepts": []}
+        cut = None
+        if isinstance(parts, list) and isinstance(units, list) and estimate.valid:
+            cut = {"parts": [[units.index(unit) for unit in part] for part in parts]}
+        return {"ei": None, "mip": cut, "concepts": []}
     network = check_network(model["tpm"], model["cm"])
     if estimate.integration_type == "iit_3.0":
         result = compute_phi(network, np.asarray(model["state"])).to_json()
