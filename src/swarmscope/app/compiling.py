@@ -21,10 +21,12 @@ from queue import SimpleQueue
 
 from swarmscope.app.kernel_cache import mark_complete, prepare_cache
 from swarmscope.app.unneeded_imports import refuse_unneeded_imports
+from swarmscope.intelligence.measuring_kernels import compile_measuring
 
 _log = logging.getLogger(__name__)
 # More would take more memory than a machine of 8 GiB can spare.
 _MAX_PROCESSES = 2
+MEASURING = "measuring intelligence"  # compiled by a process of its own, which has SciPy
 
 
 def compile_kernels(on_part: Callable[[str], None]) -> bool:
@@ -124,6 +126,9 @@ def main() -> None:
     # The compiler keeps nearly all that it makes: looking for what can be freed takes a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
     claims = Path(sys.argv[1])
+    if _claimed(claims, MEASURING):
+        print(MEASURING, flush=True)
+        compile_measuring()
     warm_up(lambda part: print(part, flush=True), lambda part: _claimed(claims, part))
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from swarmscope import __version__
@@ -23,6 +24,7 @@ from swarmscope.app.settings import Settings
 from swarmscope.app.stages.alerting import alerting_sources, make_alerting, with_alerts
 from swarmscope.app.stages.demonstrating import demonstrating
 from swarmscope.app.stages.intake import Kept, make_intake
+from swarmscope.app.stages.intelligence import make_intelligence
 from swarmscope.app.stages.listening import Listeners, Listening
 from swarmscope.app.stages.query_apis import compat_app, make_query_apis
 from swarmscope.app.stages.reading import main_app, make_api_parts
@@ -102,6 +104,12 @@ class Program:
         stack.enter_context(alerting.working())
         self._reload_on_hangup(stack, alerting.reload)
         apis = with_alerts(settings, apis, alerting)
+        measured: Sequence[BaseRoute] = ()
+        if intake.fleet is not None:
+            outlets = (intake.own_series, store.index)
+            intelligence = make_intelligence(settings, outlets, intake.fleet, clock, apis.prometheus)
+            stack.enter_context(intelligence.measuring())
+            measured = intelligence.routes
         parts = apis.prometheus
         tokens = Tokens(token.get_secret_value() for token in settings.auth.tokens)
         bodies = BodyRoom()
@@ -118,7 +126,7 @@ class Program:
         for kind, listener in listeners.compat.items():
             await stack.enter_async_context(serving(compat_app(kind, apis, intake, guard), listener))
         # The main port comes last: once it answers, everything does.
-        routes = [*intake.routes, *apis.routes]
+        routes = [*intake.routes, *apis.routes, *measured]
         await stack.enter_async_context(serving(main_app(parts, routes, guard), listeners.main))
         if settings.demo:
             endpoint = f"http://{spell_address(settings.host, port_of(listeners.otlp_http))}"

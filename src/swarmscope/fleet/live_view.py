@@ -192,6 +192,18 @@ class LiveFleet:
         nothing = StoredAgentSpans(AgentSpans.blank(0, tenant), np.zeros(0, np.uint32), self._vocabulary)
         return joined(nothing, spans, self._vocabulary)
 
+    def agent_spans(self, tenant: str, start_ns: int, end_ns: int, max_spans: int) -> StoredAgentSpans:
+        """Spans of agents that ended in [start_ns, end_ns), the newest `max_spans`, in order of their start."""
+        request = AgentSpanRequest(start_ns, end_ns, max_spans=max_spans)
+        stored, seen = self._beside(tenant, lambda: self._store.read_agent_spans(tenant, request))
+        rows = [np.flatnonzero((spans.end_ns >= start_ns) & (spans.end_ns < end_ns)) for spans, _ in seen.spans]
+        fresh = [(spans.take(here), caller[here]) for (spans, caller), here in zip(seen.spans, rows, strict=True)]
+        found = joined(stored, fresh, self._vocabulary)
+        if len(found.spans) <= max_spans:
+            return found
+        newest = np.sort(np.argsort(found.spans.end_ns, kind="stable")[-max_spans:])
+        return StoredAgentSpans(found.spans.take(newest), found.caller[newest], found.vocabulary)
+
     # What goes wrong
 
     def findings(self, tenant: str, start_ns: int, end_ns: int) -> list[Finding]:

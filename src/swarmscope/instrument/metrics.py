@@ -155,6 +155,15 @@ EVALUATION_FAILURES = _counter(
     "Times that series of evaluations could not be made or written.",
     ("stage",),
 )
+INTELLIGENCE_MEASUREMENTS = _counter(
+    "swarmscope_intelligence_measurements_total", "Groups of agents that were measured.", ("kind",)
+)
+INTELLIGENCE_CPU_S = _counter(
+    "swarmscope_intelligence_cpu_seconds_total", "Processor time that measuring groups of agents took."
+)
+INTELLIGENCE_FAILURES = _counter(
+    "swarmscope_intelligence_failures_total", "Measurements that failed or took too long.", ("stage",)
+)
 NORMALISED_SPANS = _counter(
     "swarmscope_normalised_spans_total",
     "Spans that say something of agents, by the convention they follow.",

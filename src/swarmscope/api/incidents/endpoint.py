@@ -30,6 +30,7 @@ class JsonApiParts:
 
     queue: QueryQueue
     timeout_s: float = 30.0
+    max_body_bytes: int = _MAX_BODY_BYTES
     on_request: Callable[[RequestRecord], None] = lambda record: None
 
 
@@ -101,7 +102,7 @@ def json_route(path: str, answering: Answering, parts: JsonApiParts, method: str
         QUERIES_IN_FLIGHT.inc()
         tenant = request.headers.get("x-scope-orgid", "") or DEFAULT_TENANT
         try:
-            body = await _body(request) if method == "POST" else {}
+            body = await _body(request, parts.max_body_bytes) if method == "POST" else {}
             call = Call(tenant, request.path_params, dict(request.query_params), body)
             deadline = Deadline(parts.timeout_s)
             found = await parts.queue.run(request, deadline, lambda: orjson.dumps(answering(call)))
@@ -117,14 +118,14 @@ def json_route(path: str, answering: Answering, parts: JsonApiParts, method: str
     return Route(path, answer, methods=[method])
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, max_bytes: int) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise refuse("the body has to be JSON, and to say so (content-type: application/json)", 415)
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
-        if size > _MAX_BODY_BYTES:
+        if size > max_bytes:
             raise refuse("the body is too long", 413)
         pieces.append(piece)
     try:

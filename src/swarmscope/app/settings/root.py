@@ -15,6 +15,7 @@ from swarmscope.app.settings.alerting import AlertSettings
 from swarmscope.app.settings.derivation import DerivationSection
 from swarmscope.app.settings.evaluations import EvaluationsSection
 from swarmscope.app.settings.fields import FilePath, Port, is_loopback
+from swarmscope.app.settings.intelligence import IntelligenceSettings
 from swarmscope.app.settings.limits import LimitSettings, QuerySettings
 from swarmscope.app.settings.redaction import RedactionSettings
 from swarmscope.app.settings.traces import TraceSettings
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     derivation: DerivationSection = DerivationSection()
     agents: AgentsSection = AgentsSection()
     evaluations: EvaluationsSection = EvaluationsSection()
+    intelligence: IntelligenceSettings = IntelligenceSettings()
     anomalies: sections.AnomalySettings = sections.AnomalySettings()
     alerts: AlertSettings = AlertSettings()
 

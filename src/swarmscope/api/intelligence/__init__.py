@@ -1,0 +1,1 @@
+"""What is measured of a fleet as a whole, over HTTP."""

@@ -1,0 +1,59 @@
+"""Measuring the fleet as a whole: made behind the watch over agents, and asked by the API."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from swarmscope.api.incidents.endpoint import JsonApiParts
+from swarmscope.api.intelligence.routes import MAX_BODY_BYTES, IntelligenceApiParts, intelligence_routes
+from swarmscope.api.parts import ApiParts
+from swarmscope.api.work import QueryQueue
+from swarmscope.app.settings import Settings
+from swarmscope.app.stages.agents import Fleet
+from swarmscope.intelligence.jobs import Jobs
+from swarmscope.intelligence.worker import IntelligenceWorker, Outlets
+from swarmscope.model.contracts import Clock, SeriesIndex, Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Intelligence:
+    """What the rest of the program needs of it."""
+
+    worker: IntelligenceWorker
+    jobs: Jobs
+    routes: Sequence[BaseRoute]
+    is_measuring: bool
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measure while the context lives, where that is wanted; what is asked for is measured in any case."""
+        if self.is_measuring:
+            self.worker.start()
+        try:
+            yield
+        finally:
+            self.jobs.close()
+            self.worker.close()
+
+
+def make_intelligence(
+    settings: Settings, outlets: tuple[Sink, SeriesIndex], fleet: Fleet, clock: Clock, parts: ApiParts
+) -> Intelligence:
+    """The worker, not yet begun, and its API."""
+    chosen = settings.intelligence
+
+    def tenants() -> list[str]:
+        return [tenant.name for tenant in fleet.watch.tenants()]
+
+    worker = IntelligenceWorker(chosen.to_settings(), fleet.view, tenants, Outlets(*outlets), clock)
+    jobs = Jobs(chosen.job_timeout.seconds)
+    queue = parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries)
+    shared = JsonApiParts(
+        queue, timeout_s=chosen.timeout.seconds + 5, max_body_bytes=MAX_BODY_BYTES, on_request=parts.on_request
+    )
+    routes = intelligence_routes(IntelligenceApiParts(worker, jobs, fleet.view, clock), shared)
+    return Intelligence(worker, jobs, routes, chosen.enabled)
