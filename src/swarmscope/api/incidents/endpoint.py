@@ -30,8 +30,8 @@ class JsonApiParts:
 
     queue: QueryQueue
     timeout_s: float = 30.0
-    max_body_bytes: int = _MAX_BODY_BYTES
     on_request: Callable[[RequestRecord], None] = lambda record: None
+    max_body_bytes: int = _MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
