@@ -106,8 +106,7 @@ class Program:
         apis = with_alerts(settings, apis, alerting)
         measured: Sequence[BaseRoute] = ()
         if intake.fleet is not None:
-            outlets = (intake.own_series, store.index)
-            intelligence = make_intelligence(settings, outlets, intake.fleet, clock, apis.prometheus)
+            intelligence = make_intelligence(settings, store, intake, intake.fleet, apis.prometheus)
             stack.enter_context(intelligence.measuring())
             measured = intelligence.routes
         parts = apis.prometheus

@@ -17,6 +17,7 @@ from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.fleet.series import Moment
 from swarmscope.instrument.metrics import EVALUATION_FAILURES, REFUSED_EVALUATIONS
 from swarmscope.intelligence.response_ids import ResponseIds
+from swarmscope.intelligence.run_results import Result
 from swarmscope.intelligence.score_series import Score, ScoreSettings, TenantScores
 from swarmscope.model.contracts import Clock, SeriesIndex, Sink
 from swarmscope.model.errors import UnavailableError
@@ -25,6 +26,7 @@ from swarmscope.model.evaluations import Evaluation, Responses
 _log = logging.getLogger(__name__)
 _NS_PER_S, _NS_PER_MS = 1_000_000_000, 1_000_000
 _LOOK_S = 1.0  # how often it is asked whose work was judged
+_MAX_RESULTS = 20_000  # of runs that wait
 _KEEP_S = 60.0  # between two writes of what outlives the process
 _VERSION = 1  # of the file
 
@@ -73,6 +75,7 @@ class EvaluationWatch:
         self._settings, self._outlets, self._agent_of, self._clock = settings, outlets, agent_of, clock
         self._lock = threading.Lock()  # over what waits, and over responses
         self._waiting: list[_Waiting] = []
+        self._results: list[tuple[str, Result]] = []
         self._responses: dict[str, ResponseIds] = {}
         self._tenants: dict[str, TenantScores] = {}
         self._born_ms = clock.now_ns() // _NS_PER_MS
@@ -99,6 +102,11 @@ class EvaluationWatch:
                 known = self._responses[tenant] = ResponseIds()
             if known is not None:
                 known.put(responses)
+
+    def observe_results(self, tenant: str, results: Sequence[Result]) -> None:
+        """How agents' runs ended: milestones are looked for in these. Returns at once."""
+        with self._lock:
+            self._results += [(tenant, each) for each in results][: max(_MAX_RESULTS - len(self._results), 0)]
 
     def start(self) -> None:
         """Begin, on a thread of its own, with what an earlier process has kept."""
@@ -160,6 +168,11 @@ class EvaluationWatch:
             due = [each for each in self._waiting if each.due_ns <= now_ns or now_ns < each.arrived_ns]
             self._waiting = [each for each in self._waiting if each.arrived_ns <= now_ns < each.due_ns]
             responders = self._responders(due)
+            results, self._results = self._results, []
+        for name, result in results:
+            tenant = self._admit(name)
+            if tenant is not None:
+                tenant.learning.observe(result.task, result.value, result.time_ns)
         patience_ns = round(self._settings.patience_s * _NS_PER_S)
         left = []
         for each, responder in zip(due, responders, strict=True):

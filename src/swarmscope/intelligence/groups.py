@@ -8,6 +8,7 @@ from typing import NamedTuple
 from swarmscope.intelligence.agent_window import AgentWindow
 
 WHOLE_FLEET = "all"
+BRAIN_MODULES = "modules"  # those of brain states, which are no agents
 
 
 class Group(NamedTuple):
@@ -24,7 +25,7 @@ def standing_groups(window: AgentWindow, modules: Mapping[str, Sequence[str]], m
     groups = [whole_fleet(window, modules)]
     members: dict[str, list[str]] = {}
     for agent, team in sorted(window.teams.items()):
-        if team and team != WHOLE_FLEET:
+        if team and team not in (WHOLE_FLEET, BRAIN_MODULES):
             members.setdefault(team, []).append(agent)
     teams = [Group(team, tuple(agents)) for team, agents in members.items() if len(agents) > 1]
     teams.sort(key=lambda group: (-len(group.agents), group.name))

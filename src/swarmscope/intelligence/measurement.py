@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from swarmscope.analysis.intelligence.telemetry.options import IntegrationType
 from swarmscope.intelligence.agent_window import AgentWindow
+from swarmscope.intelligence.brain_window import BrainWindow
 from swarmscope.intelligence.groups import Group
 
 KINDS = ("phi", "emergence", "coherence", "coordination")
+MODULE_KINDS = KINDS[:3]  # of modules, which do not work together
 LENGTH = "<Q"  # before each message: its bytes
 CHECK_S = 0.2
 
@@ -41,6 +43,8 @@ class Measurement:
     how: Measuring
     groups: tuple[Group, ...] = ()
     window: AgentWindow | None = None
+    brain: BrainWindow | None = None
+    """Modules of brain states, which are measured as one group."""
     model: DeclaredModel | None = None
 
 

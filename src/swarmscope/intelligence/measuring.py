@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,13 @@ from swarmscope.analysis.intelligence.estimate import Estimate, refused
 from swarmscope.analysis.intelligence.iit3.network import check_network, check_state
 from swarmscope.analysis.intelligence.iit3.phi import compute_phi
 from swarmscope.analysis.intelligence.information.effective_information import integrated_effective_information
-from swarmscope.analysis.intelligence.telemetry.activity import Activity
-from swarmscope.analysis.intelligence.telemetry.bin_width import Activities, activities_of_spans
+from swarmscope.analysis.intelligence.telemetry.activity import Activity, activity_of_states
+from swarmscope.analysis.intelligence.telemetry.bin_width import activities_of_spans
 from swarmscope.analysis.intelligence.telemetry.binarising import to_states
 from swarmscope.analysis.intelligence.telemetry.integration import measure_phi
 from swarmscope.analysis.intelligence.telemetry.options import MAX_EXACT_UNITS, PhiOptions
 from swarmscope.analysis.intelligence.telemetry.units import Units, declared_units, most_active_units
+from swarmscope.intelligence.brain_window import BrainWindow
 from swarmscope.intelligence.coordinating import measure_group
 from swarmscope.intelligence.fleet_window import FleetWindow, to_fleet_window
 from swarmscope.intelligence.groups import Group
@@ -41,9 +42,12 @@ def measure(asked: Measurement, progress: Progress = lambda part: None) -> list[
     """
     if asked.model is not None:
         return [_phi_of_model(asked.model, asked.how, progress)]
+    if asked.brain is not None:
+        found = _measure_modules(asked, asked.brain, progress)
+        return [{"group": asked.groups[0].name, **estimate.to_json()} for estimate in found]
     if asked.window is None or asked.kind not in KINDS:
         raise ValueError(f"{asked.kind!r} of nothing")
-    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     whole = to_fleet_window(asked.window)
     for at, group in enumerate(asked.groups):
 
@@ -52,8 +56,24 @@ def measure(asked: Measurement, progress: Progress = lambda part: None) -> list[
 
         window = whole.of_agents(group.agents)
         estimates = _measure_group(asked, group, window, part_done)
-        found += [{"group": group.name, **estimate.to_json()} for estimate in estimates]
-    return found
+        results += [{"group": group.name, **estimate.to_json()} for estimate in estimates]
+    return results
+
+
+def _measure_modules(asked: Measurement, brain: BrainWindow, progress: Progress) -> list[Estimate]:
+    """Modules of brain states: a bin is a state, whose levels are what units did."""
+    if len(brain.names) < 2 or len(brain.levels) < 2:
+        return [refused(f"too_few_states: {len(brain.levels)} of {len(brain.names)} modules")]
+    most = _most_units(asked)
+    # Those that are the most active; levels of several modules have no sum that means anything.
+    chosen = np.argsort(-brain.levels.mean(axis=0), kind="stable")[:most]
+    brain = brain.of_modules(tuple(brain.names[at] for at in sorted(chosen.tolist())))
+    seen = activity_of_states(brain.levels, brain.names, brain.bin_ns)
+    told = {"units": list(brain.names), "unit_rule": "most_active", "bin_rule": "states"}
+    return [
+        replace(each, bin_ns=each.bin_ns or brain.bin_ns, extra={**told, **each.extra})
+        for each in _measure_activity(asked.kind, asked.how, (seen, ()), progress)
+    ]
 
 
 def _measure_group(asked: Measurement, group: Group, window: FleetWindow, progress: Progress) -> list[Estimate]:
@@ -69,20 +89,24 @@ def _measure_group(asked: Measurement, group: Group, window: FleetWindow, progre
     told = {"units": list(units.names), "unit_rule": units.rule, "bin_rule": seen.width.rule}
     return [
         replace(each, bin_ns=each.bin_ns or seen.chosen.bin_ns, extra={**told, **each.extra})
-        for each in _measure_activity(kind, how, seen, progress)
+        for each in _measure_activity(kind, how, (seen.chosen, (seen.halved, seen.doubled)), progress)
     ]
 
 
-def _measure_activity(kind: str, how: Measuring, seen: Activities, progress: Progress) -> list[Estimate]:
+def _measure_activity(
+    kind: str, how: Measuring, seen: tuple[Activity, Sequence[Activity]], progress: Progress
+) -> list[Estimate]:
+    """`seen` is the activity in bins of the chosen width, and in others."""
+    chosen, others = seen
     if kind == "phi":
         options = PhiOptions(
             integration_type=how.integration_type, n_surrogates=how.n_surrogates, n_resamples=how.n_resamples,
             max_units=max(how.max_units, MAX_EXACT_UNITS),
         )  # fmt: skip
-        return [measure_phi(seen.chosen, options, other_widths=(seen.halved, seen.doubled), progress=progress)]
+        return [measure_phi(chosen, options, other_widths=others, progress=progress)]
     if kind == "emergence":
-        return [_emergence(seen.chosen, how, progress)]
-    found = measure_coherence(seen.chosen.events, seen.chosen.names, CoherenceOptions(bin_ns=seen.chosen.bin_ns))
+        return [_emergence(chosen, how, progress)]
+    found = measure_coherence(chosen.events, chosen.names, CoherenceOptions(bin_ns=chosen.bin_ns))
     if not found.estimates:
         return [refused("no_coherence")]
     told = {"regions": list(found.names), "by_region": found.of_regions()[0].tolist() if found.names else []}

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 from swarmscope.fleet.series import Moment
 from swarmscope.instrument.metrics import INTELLIGENCE_CPU_S, INTELLIGENCE_FAILURES, INTELLIGENCE_MEASUREMENTS
-from swarmscope.intelligence.agent_window import SpanSource, read_window
+from swarmscope.intelligence.agent_window import AgentWindow, SpanSource, read_window
+from swarmscope.intelligence.brain_window import BrainSource, BrainWindow
 from swarmscope.intelligence.computer import ComputationEndedError, ComputationFailedError, Computer
 from swarmscope.intelligence.estimate_series import EstimateSeries
-from swarmscope.intelligence.groups import Group, standing_groups
-from swarmscope.intelligence.measurement import KINDS, Measurement, Measuring
+from swarmscope.intelligence.groups import BRAIN_MODULES, Group, standing_groups
+from swarmscope.intelligence.measurement import KINDS, MODULE_KINDS, Measurement, Measuring
+from swarmscope.intelligence.run_results import Result, run_results
 from swarmscope.model.contracts import Clock, SeriesIndex, Sink
 from swarmscope.model.errors import SwarmscopeError, UnavailableError
 
@@ -46,6 +48,14 @@ class Outlets(NamedTuple):
     series: SeriesIndex
 
 
+class Sources(NamedTuple):
+    """What is looked at."""
+
+    agents: SpanSource
+    brains: BrainSource
+    tenants: Callable[[], Iterable[str]]
+
+
 class LatestEstimates(NamedTuple):
     """What a tenant's last measurements gave."""
 
@@ -67,14 +77,16 @@ class IntelligenceWorker:
     def __init__(
         self,
         settings: WorkerSettings,
-        source: SpanSource,
-        tenants: Callable[[], Iterable[str]],
+        sources: Sources,
         outlets: Outlets,
         clock: Clock,
+        results: Callable[[str, Sequence[Result]], None] | None = None,
     ) -> None:
+        """`results` takes how runs of a tenant's agents ended, for milestones of learning."""
         self.computer = Computer()
         self.settings = settings
-        self._source, self._tenants, self._outlets, self._clock = source, tenants, outlets, clock
+        self.sources, self._outlets, self._clock, self._results = sources, outlets, clock, results
+        self._looked_ns = clock.now_ns()
         self._lock = threading.Lock()
         self._due: dict[_Due, Group] = {}
         self._series: dict[str, EstimateSeries] = {}
@@ -129,26 +141,31 @@ class IntelligenceWorker:
     def look(self) -> None:
         """Everything that stands is due again."""
         end_ns = self._clock.now_ns()
-        for tenant in self._tenants():
+        for tenant in self.sources.tenants():
             try:
-                window = read_window(self._source, tenant, self._range(end_ns), self.settings.max_spans)
+                window = read_window(self.sources.agents, tenant, self._range(end_ns), self.settings.max_spans)
+                modules = self.sources.brains.brain_window(tenant, self._range(end_ns), self.settings.max_spans).names
             except (SwarmscopeError, OSError) as error:
                 self._fail("read", error)
                 continue
-            if not window.agents:
-                continue
+            due: list[tuple[Group, Sequence[str]]] = []
+            if window.agents:
+                groups = standing_groups(window, self.settings.modules, self.settings.max_groups)
+                due += [(group, KINDS) for group in groups]
+                if self._results is not None:
+                    self._results(tenant, list(run_results(window, self._looked_ns)))
+            if len(modules) > 1:
+                due.append((Group(BRAIN_MODULES, ()), MODULE_KINDS))
             with self._lock:
-                for group in standing_groups(window, self.settings.modules, self.settings.max_groups):
-                    for kind in KINDS:
-                        self._due[_Due(tenant, kind, group.name)] = group
+                self._due |= {_Due(tenant, kind, group.name): group for group, kinds in due for kind in kinds}
+        self._looked_ns = end_ns
         self._publish()
 
     def measure(self, tenant: str, kind: str, group: Group) -> float:
         """Measure one group now, and write its series; the processor seconds that it took."""
         now_ns = self._clock.now_ns()
         try:
-            window = read_window(self._source, tenant, self._range(now_ns), self.settings.max_spans)
-            asked = Measurement(kind, self.settings.how, (group,), window)
+            asked = Measurement(kind, self.settings.how, (group,), *self._windows(tenant, group, self._range(now_ns)))
             done = self.computer.measure(asked, self.settings.timeout_s, cancelled=self._stopping.is_set)
         except UnavailableError:
             raise
@@ -166,6 +183,13 @@ class IntelligenceWorker:
             series.add(kind, result, now_ns)
         self._publish()
         return done.cpu_s
+
+    def _windows(
+        self, tenant: str, group: Group, range_ns: tuple[int, int]
+    ) -> tuple[AgentWindow | None, BrainWindow | None]:
+        if group.name == BRAIN_MODULES:
+            return None, self.sources.brains.brain_window(tenant, range_ns, self.settings.max_spans)
+        return read_window(self.sources.agents, tenant, range_ns, self.settings.max_spans), None
 
     def _range(self, end_ns: int) -> tuple[int, int]:
         return end_ns - round(self.settings.window_s * _NS_PER_S), end_ns

@@ -12,11 +12,11 @@ from swarmscope.api.agents.endpoint import refuse
 from swarmscope.api.agents.shapes import time_json
 from swarmscope.api.incidents.endpoint import Call, JsonApiParts, json_route
 from swarmscope.api.request_times import parse_duration_ns, parse_time_ns
-from swarmscope.intelligence.agent_window import SpanSource, read_window
+from swarmscope.intelligence.agent_window import read_window
 from swarmscope.intelligence.computer import ComputationEndedError, ComputationFailedError
-from swarmscope.intelligence.groups import chosen_group
+from swarmscope.intelligence.groups import Group, chosen_group
 from swarmscope.intelligence.jobs import Job, Jobs, TooManyJobsError
-from swarmscope.intelligence.measurement import KINDS, DeclaredModel, Measurement, Measuring
+from swarmscope.intelligence.measurement import KINDS, MODULE_KINDS, DeclaredModel, Measurement, Measuring
 from swarmscope.intelligence.worker import IntelligenceWorker
 from swarmscope.model.contracts import Clock
 
@@ -32,7 +32,6 @@ class IntelligenceApiParts(NamedTuple):
 
     worker: IntelligenceWorker
     jobs: Jobs
-    source: SpanSource
     clock: Clock
 
 
@@ -79,13 +78,7 @@ def _compute(parts: IntelligenceApiParts, call: Call) -> dict[str, Any]:
         n_units = _n_units(measurement.model)
     else:
         start_ns, end_ns = _range(call, parts.clock.now_ns())
-        window = read_window(parts.source, call.tenant, (start_ns, end_ns), parts.worker.settings.max_spans)
-        chosen = (call.listed("agents"), call.listed("teams"), call.listed("modules"))
-        try:
-            group = chosen_group(window, parts.worker.settings.modules, chosen)
-        except ValueError as error:
-            raise refuse(str(error)) from None
-        measurement = Measurement(kind, how, (group,), window)
+        measurement = _of_telemetry(parts, call, (kind, how), (start_ns, end_ns))
         n_units = how.max_units
         told |= {"start": time_json(start_ns), "end": time_json(end_ns)}
     is_long = kind == "phi" and how.integration_type in ("auto", "iit_3.0") and n_units > _MAX_LIVE_UNITS
@@ -101,6 +94,27 @@ def _compute(parts: IntelligenceApiParts, call: Call) -> dict[str, Any]:
     except ComputationEndedError as error:
         raise refuse(str(error), 504) from None
     return told | {"results": done.results, "cpu_seconds": done.cpu_s}
+
+
+def _of_telemetry(
+    parts: IntelligenceApiParts, call: Call, what: tuple[str, Measuring], range_ns: tuple[int, int]
+) -> Measurement:
+    sources, settings = parts.worker.sources, parts.worker.settings
+    chosen = (call.listed("agents"), call.listed("teams"), call.listed("modules"))
+    undeclared = [name for name in chosen[2] if name not in settings.modules]
+    if undeclared and not (chosen[0] or chosen[1]):
+        brain = sources.brains.brain_window(call.tenant, range_ns, settings.max_spans)
+        if set(chosen[2]) <= set(brain.names):
+            if what[0] not in MODULE_KINDS:
+                raise refuse(f"modules have {', '.join(MODULE_KINDS)}, not {what[0]}")
+            names = tuple(sorted(set(chosen[2])))
+            return Measurement(*what, (Group("+".join(names)[:256], ()),), brain=brain.of_modules(names))
+    window = read_window(sources.agents, call.tenant, range_ns, settings.max_spans)
+    try:
+        group = chosen_group(window, settings.modules, chosen)
+    except ValueError as error:
+        raise refuse(str(error)) from None
+    return Measurement(*what, (group,), window)
 
 
 def _how(parts: IntelligenceApiParts, call: Call) -> Measuring:

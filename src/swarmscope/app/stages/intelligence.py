@@ -14,9 +14,11 @@ from swarmscope.api.parts import ApiParts
 from swarmscope.api.work import QueryQueue
 from swarmscope.app.settings import Settings
 from swarmscope.app.stages.agents import Fleet
+from swarmscope.app.stages.intake import Intake
+from swarmscope.intelligence.brain_window import BrainSource
 from swarmscope.intelligence.jobs import Jobs
-from swarmscope.intelligence.worker import IntelligenceWorker, Outlets
-from swarmscope.model.contracts import Clock, SeriesIndex, Sink
+from swarmscope.intelligence.worker import IntelligenceWorker, Outlets, Sources
+from swarmscope.store.embedded.store import EmbeddedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,22 @@ class Intelligence:
 
 
 def make_intelligence(
-    settings: Settings, outlets: tuple[Sink, SeriesIndex], fleet: Fleet, clock: Clock, parts: ApiParts
+    settings: Settings, store: EmbeddedStore, intake: Intake, fleet: Fleet, parts: ApiParts
 ) -> Intelligence:
     """The worker, not yet begun, and its API."""
-    chosen = settings.intelligence
+    chosen, spans, clock = settings.intelligence, store.span_reader, parts.clock
+    outlets = (intake.own_series, store.index)
+    results = None if intake.evaluations is None else intake.evaluations.watch.observe_results
 
     def tenants() -> list[str]:
         return [tenant.name for tenant in fleet.watch.tenants()]
 
-    worker = IntelligenceWorker(chosen.to_settings(), fleet.view, tenants, Outlets(*outlets), clock)
+    sources = Sources(fleet.view, BrainSource(spans), tenants)
+    worker = IntelligenceWorker(chosen.to_settings(), sources, Outlets(*outlets), clock, results)
     jobs = Jobs(chosen.job_timeout.seconds)
     queue = parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries)
     shared = JsonApiParts(
         queue, timeout_s=chosen.timeout.seconds + 5, max_body_bytes=MAX_BODY_BYTES, on_request=parts.on_request
     )
-    routes = intelligence_routes(IntelligenceApiParts(worker, jobs, fleet.view, clock), shared)
+    routes = intelligence_routes(IntelligenceApiParts(worker, jobs, clock), shared)
     return Intelligence(worker, jobs, routes, chosen.enabled)
