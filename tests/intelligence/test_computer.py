@@ -5,7 +5,12 @@ import time
 
 import pytest
 
-from swarmscope.intelligence.computer import ComputationEndedError, ComputationFailedError, Computer
+from swarmscope.intelligence.computer import (
+    ComputationBusyError,
+    ComputationEndedError,
+    ComputationFailedError,
+    Computer,
+)
 from swarmscope.intelligence.measurement import DeclaredModel, Measurement, Measuring
 from swarmscope.model.errors import UnavailableError
 
@@ -57,6 +62,21 @@ def test_it_ends_with_the_program():
     assert process.poll() is not None
     with pytest.raises(UnavailableError):
         made.measure(of_model(COPIES), PATIENCE_S)
+
+
+def test_few_may_wait():
+    made = Computer(max_waiting=1)
+    with made._turn:
+        waiting = threading.Thread(
+            target=lambda: pytest.raises(ComputationEndedError, made.measure, of_model(COPIES), 2)
+        )
+        waiting.start()
+        deadline = time.monotonic() + 2
+        while made._waiting._value and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(ComputationBusyError):
+            made.measure(of_model(COPIES), 60)
+        waiting.join()
 
 
 def test_waiting_for_a_turn_ends(computer):

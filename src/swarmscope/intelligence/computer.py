@@ -30,11 +30,17 @@ class ComputationEndedError(Exception):
     """It took too long, or nobody waits any more."""
 
 
+class ComputationBusyError(ComputationEndedError):
+    """Enough others wait already."""
+
+
 class Computer:
     """Starts the process with the first measurement; one measurement at a time, others wait. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_waiting: int = 4) -> None:
+        """Those who wait keep threads that others need: `max_waiting` are the most."""
         self._turn = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(max_waiting)
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
 
@@ -46,8 +52,24 @@ class Computer:
         progress: Callable[[float], None] = lambda part: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Finished:
-        """Measure there. Raises ComputationFailedError, ComputationEndedError, and UnavailableError once closed."""
-        deadline_s = time.monotonic() + timeout_s
+        """Measure there.
+
+        Raises ComputationFailedError, ComputationEndedError, ComputationBusyError, and UnavailableError once closed.
+        """
+        if not self._waiting.acquire(blocking=False):
+            raise ComputationBusyError("enough others wait to be measured; try again in a moment")
+        try:
+            return self._in_turn(measurement, time.monotonic() + timeout_s, progress, cancelled)
+        finally:
+            self._waiting.release()
+
+    def _in_turn(
+        self,
+        measurement: Measurement,
+        deadline_s: float,
+        progress: Callable[[float], None],
+        cancelled: Callable[[], bool],
+    ) -> Finished:
         while not self._turn.acquire(timeout=CHECK_S):
             if cancelled() or time.monotonic() > deadline_s:
                 raise ComputationEndedError("others were being measured all the while")

@@ -13,7 +13,7 @@ from swarmscope.api.agents.shapes import time_json
 from swarmscope.api.incidents.endpoint import Call, JsonApiParts, json_route
 from swarmscope.api.request_times import parse_duration_ns, parse_time_ns
 from swarmscope.intelligence.agent_window import read_window
-from swarmscope.intelligence.computer import ComputationEndedError, ComputationFailedError
+from swarmscope.intelligence.computer import ComputationBusyError, ComputationEndedError, ComputationFailedError
 from swarmscope.intelligence.groups import Group, chosen_group
 from swarmscope.intelligence.jobs import Job, Jobs, TooManyJobsError
 from swarmscope.intelligence.measurement import KINDS, MODULE_KINDS, DeclaredModel, Measurement, Measuring
@@ -91,6 +91,8 @@ def _compute(parts: IntelligenceApiParts, call: Call) -> dict[str, Any]:
         done = parts.worker.computer.measure(measurement, parts.worker.settings.timeout_s)
     except ComputationFailedError as error:
         raise refuse(str(error)) from None
+    except ComputationBusyError as error:
+        raise refuse(str(error), 429) from None
     except ComputationEndedError as error:
         raise refuse(str(error), 504) from None
     return told | {"results": done.results, "cpu_seconds": done.cpu_s}
