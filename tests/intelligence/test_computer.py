@@ -66,13 +66,16 @@ def test_it_ends_with_the_program():
 
 def test_few_may_wait():
     made = Computer(max_waiting=1)
+
+    def wait():
+        with pytest.raises(ComputationEndedError):
+            made.measure(of_model(COPIES), 2)
+
     with made._turn:
-        waiting = threading.Thread(
-            target=lambda: pytest.raises(ComputationEndedError, made.measure, of_model(COPIES), 2)
-        )
+        waiting = threading.Thread(target=wait)
         waiting.start()
-        deadline = time.monotonic() + 2
-        while made._waiting._value and time.monotonic() < deadline:
+        while made._waiting.acquire(blocking=False):
+            made._waiting.release()
             time.sleep(0.01)
         with pytest.raises(ComputationBusyError):
             made.measure(of_model(COPIES), 60)
