@@ -35,7 +35,12 @@ def test_what_a_caller_chooses(window):
 
 @pytest.mark.parametrize(
     ("chosen", "words"),
-    [(([], [], ["none"]), "no module 'none'; there are: front, back"), ((["ada"], [], ["back"]), "name modules, or")],
+    [
+        ((["zoe"], [], []), "no agent 'zoe' was seen"),
+        (([], ["zoo"], []), "no team 'zoo' was seen"),
+        (([], [], ["none"]), "no module 'none'; there are: front, back"),
+        ((["ada"], [], ["back"]), "name modules, or"),
+    ],
 )
 def test_what_cannot_be_chosen(window, chosen, words):
     with pytest.raises(ValueError, match=words):

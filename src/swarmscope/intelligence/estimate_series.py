@@ -59,6 +59,7 @@ class _Measured:
 
 
 class _Told(NamedTuple):
+    labels: Labels
     estimate: Mapping[str, Any]
     seen_ns: int
 
@@ -85,8 +86,8 @@ class EstimateSeries:
     def __init__(self, tenant: str, seed: int) -> None:
         self.tenant = tenant
         self.published_ms = 0
-        self._told: OrderedDict[tuple[str, Labels, str], _Told] = OrderedDict()
-        self._measured: dict[tuple[str, Labels], _Measured] = {}
+        self._told: OrderedDict[tuple[str, str], _Told] = OrderedDict()  # by kind and group
+        self._measured: dict[tuple[str, str], _Measured] = {}
         self._tables = {
             (kind, table): SeriesTable(families, 16 * _MAX_SETS, seed)
             for kind in METRICS
@@ -95,42 +96,52 @@ class EstimateSeries:
 
     def add(self, kind: str, estimate: Mapping[str, Any], now_ns: int) -> None:
         """One more estimate (`Estimate.to_json()` with `group`)."""
-        key = _labels_of(kind, estimate)
-        estimator = str(estimate.get("estimator") or "none")
+        key = kind, str(estimate["group"])
         # One that could not be made replaces the one before, whatever that was made by.
-        for other in [each for each in self._told if each[:2] == (kind, key)]:
-            del self._told[other]
-        self._told[kind, key, estimator] = _Told(estimate, now_ns)
+        self._told.pop(key, None)
+        self._told[key] = _Told(_labels_of(kind, estimate), estimate, now_ns)
         while len(self._told) > _MAX_SETS:
-            (old_kind, old_key, _), _ = self._told.popitem(last=False)
-            self._measured.pop((old_kind, old_key), None)
+            oldest, _ = self._told.popitem(last=False)
+            self._measured.pop(oldest, None)
         if kind in ("coherence", "coordination") and estimate.get("valid"):
-            self._measured.setdefault((kind, key), _Measured()).add(float(estimate["value"]))
+            self._measured.setdefault(key, _Measured()).add(float(estimate["value"]))
 
     def publication(self, index: SeriesIndex, moment: Moment, since_ns: int) -> Publication:
         """All series as they are now; what was measured before `since_ns` ends."""
         values: dict[tuple[str, str], dict[Labels, Sequence[float | None]]] = {key: {} for key in self._tables}
-        for (kind, key, estimator), told in self._told.items():
-            if told.seen_ns < since_ns:
-                continue
-            companions = (*key, ("estimator", estimator))
+        for key in [key for key, told in self._told.items() if told.seen_ns < since_ns]:
+            del self._told[key]
+            self._measured.pop(key, None)
+        for (kind, group), told in self._told.items():
+            estimator = str(told.estimate.get("estimator") or "none")
+            companions = (*told.labels, ("estimator", estimator))
             values[kind, "companions"][companions] = [_number(told.estimate.get(name)) for name, _ in _COMPANIONS]
             if (kind, "values") in values:
-                values[kind, "values"][key] = [_number(told.estimate.get("value"))]
-        for (kind, key), measured in self._measured.items():
-            values[kind, "totals"][key] = [measured.total, float(measured.count)]
-            if kind == "coherence":
-                ends = [*map(str, BUCKETS), "+Inf"]
-                for end, count in zip(ends, np.cumsum(measured.buckets).tolist(), strict=True):
-                    values[kind, "buckets"][(*key, ("le", end))] = [float(count)]
-            else:
-                for quantile in _QUANTILES:
-                    share = float(np.quantile(measured.recent, quantile))
-                    values[kind, "quantiles"][(*key, ("quantile", str(quantile)))] = [share]
+                values[kind, "values"][told.labels] = [_number(told.estimate.get("value"))]
+            elif (kind, group) in self._measured:
+                _tell_measured(kind, told.labels, self._measured[kind, group], values)
         for table_key, table in self._tables.items():
             table.replace(values[table_key], moment.now_ms)
         self.published_ms = moment.now_ms
         return Publication(list(self._tables.values()), index, self.tenant, moment)
+
+
+def _tell_measured(
+    kind: str,
+    key: Labels,
+    measured: _Measured,
+    values: Mapping[tuple[str, str], dict[Labels, Sequence[float | None]]],
+) -> None:
+    """The series of a histogram or a summary."""
+    values[kind, "totals"][key] = [measured.total, float(measured.count)]
+    if kind == "coherence":
+        ends = [*map(str, BUCKETS), "+Inf"]
+        for end, count in zip(ends, np.cumsum(measured.buckets).tolist(), strict=True):
+            values[kind, "buckets"][(*key, ("le", end))] = [float(count)]
+        return
+    for quantile in _QUANTILES:
+        share = float(np.quantile(measured.recent, quantile))
+        values[kind, "quantiles"][(*key, ("quantile", str(quantile)))] = [share]
 
 
 def _labels_of(kind: str, estimate: Mapping[str, Any]) -> Labels:

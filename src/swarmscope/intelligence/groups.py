@@ -57,6 +57,10 @@ def chosen_group(
     if modules:
         units = tuple((name, tuple(declared[name])) for name in modules)
         return Group("+".join(modules), tuple(agent for _, members in units for agent in members), units)
+    for kind, named, seen in (("agent", agents, window.teams.keys()), ("team", teams, window.teams.values())):
+        unseen = [name for name in named if name not in seen]
+        if unseen:
+            raise ValueError(f"no {kind} {unseen[0]!r} was seen in this range")
     of_teams = [agent for agent, team in sorted(window.teams.items()) if team in set(teams)]
     name = teams[0] if len(teams) == 1 and not agents else "+".join([*teams, *agents])
     return Group(name[:256], tuple(dict.fromkeys([*agents, *of_teams])))

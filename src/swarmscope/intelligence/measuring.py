@@ -85,7 +85,9 @@ def _measure_group(asked: Measurement, group: Group, window: FleetWindow, progre
         columns = window.columns(units.unit_of)
         seen = activities_of_spans(columns, units.names, *window.range_ns, how.bin_ns)
     except ModelError as error:
-        return [refused(f"no_units: {error}", extra={"agents": list(window.agents)})]
+        told_type = "iit_3.0" if how.integration_type == "auto" else how.integration_type
+        integration_type = told_type if kind == "phi" else ""
+        return [refused(f"no_units: {error}", integration_type=integration_type, extra={"agents": list(window.agents)})]
     told = {"units": list(units.names), "unit_rule": units.rule, "bin_rule": seen.width.rule}
     return [
         replace(each, bin_ns=each.bin_ns or seen.chosen.bin_ns, extra={**told, **each.extra})

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swarmscope.intelligence.agent_window import AgentWindow
 from swarmscope.intelligence.learning import Task
@@ -25,11 +26,27 @@ class Result(NamedTuple):
     time_ns: int
 
 
-def run_results(window: AgentWindow, since_ns: int) -> Iterator[Result]:
-    """Success and length of each run that ended at `since_ns` or later, in order of their ends; the newest 2,000."""
+class RunLedger:
+    """Counts each run of a tenant's agents once, those too whose spans come late. Not thread-safe."""
+
+    def __init__(self, since_ns: int) -> None:
+        """Runs that ended before are not looked at."""
+        self._since_ns = since_ns
+        self._known: NDArray[np.uint64] = np.zeros(0, np.uint64)  # of the window before
+
+    def take(self, window: AgentWindow) -> list[Result]:
+        """Results of runs that were not in any window before."""
+        columns = window.columns
+        is_run = (columns["operation"] == AgentOperation.INVOKE_AGENT) & (columns["end_ns"] >= self._since_ns)
+        runs = columns["span_key"][is_run]
+        is_new = is_run & ~np.isin(columns["span_key"], self._known)
+        self._known = runs
+        return list(run_results(window, np.flatnonzero(is_new)))
+
+
+def run_results(window: AgentWindow, rows: NDArray[np.int64]) -> Iterator[Result]:
+    """Success and length of some runs, in order of their ends; of the newest 2,000."""
     columns = window.columns
-    is_run = (columns["operation"] == AgentOperation.INVOKE_AGENT) & (columns["end_ns"] >= since_ns)
-    rows = np.flatnonzero(is_run)
     rows = rows[np.argsort(columns["end_ns"][rows], kind="stable")][-_MAX_RUNS:]
     for row in rows.tolist():
         agent = window.agents.get(int(columns["agent"][row]))

@@ -17,7 +17,7 @@ from swarmscope.intelligence.computer import ComputationEndedError, ComputationF
 from swarmscope.intelligence.estimate_series import EstimateSeries
 from swarmscope.intelligence.groups import BRAIN_MODULES, Group, standing_groups
 from swarmscope.intelligence.measurement import KINDS, MODULE_KINDS, Measurement, Measuring
-from swarmscope.intelligence.run_results import Result, run_results
+from swarmscope.intelligence.run_results import Result, RunLedger
 from swarmscope.model.contracts import Clock, SeriesIndex, Sink
 from swarmscope.model.errors import SwarmscopeError, UnavailableError
 
@@ -86,7 +86,8 @@ class IntelligenceWorker:
         self.computer = Computer()
         self.settings = settings
         self.sources, self._outlets, self._clock, self._results = sources, outlets, clock, results
-        self._looked_ns = clock.now_ns()
+        self._ledgers: dict[str, RunLedger] = {}
+        self._born_ns = clock.now_ns()
         self._lock = threading.Lock()
         self._due: dict[_Due, Group] = {}
         self._series: dict[str, EstimateSeries] = {}
@@ -153,12 +154,12 @@ class IntelligenceWorker:
                 groups = standing_groups(window, self.settings.modules, self.settings.max_groups)
                 due += [(group, KINDS) for group in groups]
                 if self._results is not None:
-                    self._results(tenant, list(run_results(window, self._looked_ns)))
+                    ledger = self._ledgers.setdefault(tenant, RunLedger(self._born_ns))
+                    self._results(tenant, ledger.take(window))
             if len(modules) > 1:
                 due.append((Group(BRAIN_MODULES, ()), MODULE_KINDS))
             with self._lock:
                 self._due |= {_Due(tenant, kind, group.name): group for group, kinds in due for kind in kinds}
-        self._looked_ns = end_ns
         self._publish()
 
     def measure(self, tenant: str, kind: str, group: Group) -> float:
