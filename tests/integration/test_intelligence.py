@@ -23,6 +23,8 @@ N_BINS = 900
 QUICK = {
     "INTELLIGENCE__INTERVAL": "3s",
     "INTELLIGENCE__CPU_SHARE": "1",
+    "INTELLIGENCE__NICENESS": "0",
+    "INTELLIGENCE__TIMEOUT": "5m",
     "INTELLIGENCE__RESAMPLES": "50",
     "AGENTS__WATCH__WRITE_INTERVAL": "500ms",
 }
@@ -71,7 +73,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmscopeServe
 
 def compute(server: SwarmscopeServer, **body: Any) -> httpx.Response:
     return CLIENT.post(
-        f"{server.address}/api/intelligence/compute", json=body, headers={"x-scope-orgid": TENANT}, timeout=120
+        f"{server.address}/api/intelligence/compute", json=body, headers={"x-scope-orgid": TENANT}, timeout=400
     )
 
 
@@ -113,7 +115,10 @@ def test_series_are_written(server: SwarmscopeServer) -> None:
         found = get_json(server, "/prometheus/api/v1/query", TENANT, query=query)["data"]["result"]
         return {each["metric"].get("brain_region", ""): float(each["value"][1]) for each in found}
 
-    wait_until(lambda: {"driven", "alone", "all"} <= series("agi_consciousness_phi").keys(), "Φ of every group")
+    deadline = time.monotonic() + 180  # others have the processor too
+    while not {"driven", "alone", "all"} <= series("agi_consciousness_phi").keys():
+        assert time.monotonic() < deadline, series("agi_consciousness_phi")
+        time.sleep(0.5)
     valid = series("agi_consciousness_phi_valid")
     assert valid.keys() >= {"driven", "alone", "all"}
     if valid["alone"]:

@@ -1,4 +1,4 @@
-"""A process of its own that measures: it has the lowest priority, and is ended when it takes too long.
+"""A process of its own that measures: with a low priority, and ended when it takes too long.
 
 Fitting and testing a model takes seconds of a processor. In a thread of the server that would take the interpreter's
 lock from requests; a process with a lower priority gets what nobody else wants.
@@ -37,8 +37,12 @@ class ComputationBusyError(ComputationEndedError):
 class Computer:
     """Starts the process with the first measurement; one measurement at a time, others wait. Thread-safe."""
 
-    def __init__(self, max_waiting: int = 4) -> None:
-        """Those who wait keep threads that others need: `max_waiting` are the most."""
+    def __init__(self, niceness: int = 0, max_waiting: int = 4) -> None:
+        """Those who wait keep threads that others need: `max_waiting` are the most.
+
+        Of a busy processor a process of niceness 10 gets a tenth of what a server's thread gets.
+        """
+        self._niceness = niceness
         self._turn = threading.Lock()
         self._waiting = threading.BoundedSemaphore(max_waiting)
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,11 +127,9 @@ class Computer:
             raise UnavailableError("the program is about to end")
         if self._process is None or self._process.poll() is not None:
             environment = {**os.environ, **dict.fromkeys(_THREAD_LIMITS, "1")}
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "swarmscope.intelligence.computing"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=environment,
+            command = [sys.executable, "-m", "swarmscope.intelligence.computing", str(self._niceness)]
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
             )
         return self._process
 

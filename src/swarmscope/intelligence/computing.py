@@ -17,14 +17,13 @@ from swarmscope.analysis.intelligence.errors import ModelError
 from swarmscope.intelligence.measurement import CHECK_S, LENGTH, Failed, Finished, Measurement, Progressed
 from swarmscope.intelligence.measuring import measure
 
-_NICE = 15
 _ORPHAN_S = 1.0
 
 
 def main() -> None:
-    """Work until the input ends, or the process that began this one does."""
+    """Work until the input ends, or the process that began this one does. The argument is a niceness."""
     with contextlib.suppress(OSError):
-        os.nice(_NICE)
+        os.nice(int(sys.argv[1]))
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")

@@ -51,9 +51,9 @@ class Job:
 class Jobs:
     """One runs at a time, in a process of its own; `close` gives up all. Thread-safe."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, niceness: int = 0) -> None:
         self._timeout_s = timeout_s
-        self._computer = Computer()
+        self._computer = Computer(niceness)
         self._lock = threading.Lock()
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._threads: list[threading.Thread] = []

@@ -39,6 +39,7 @@ class WorkerSettings:
     max_spans: int = 200_000
     timeout_s: float = 60.0  # of one measurement
     cpu_share: float = 0.25  # of one processor
+    niceness: int = 10  # of the process that measures
 
 
 class Outlets(NamedTuple):
@@ -83,7 +84,7 @@ class IntelligenceWorker:
         results: Callable[[str, Sequence[Result]], None] | None = None,
     ) -> None:
         """`results` takes how runs of a tenant's agents ended, for milestones of learning."""
-        self.computer = Computer()
+        self._computer = Computer(settings.niceness)
         self.settings = settings
         self.sources, self._outlets, self._clock, self._results = sources, outlets, clock, results
         self._ledgers: dict[str, RunLedger] = {}
@@ -104,7 +105,7 @@ class IntelligenceWorker:
     def close(self) -> None:
         """End; a measurement under way is given up."""
         self._stopping.set()
-        self.computer.close()
+        self._computer.close()
         if self._thread is not None:
             self._thread.join()
 
@@ -167,7 +168,7 @@ class IntelligenceWorker:
         now_ns = self._clock.now_ns()
         try:
             asked = Measurement(kind, self.settings.how, (group,), *self._windows(tenant, group, self._range(now_ns)))
-            done = self.computer.measure(asked, self.settings.timeout_s, cancelled=self._stopping.is_set)
+            done = self._computer.measure(asked, self.settings.timeout_s, cancelled=self._stopping.is_set)
         except UnavailableError:
             raise
         except (ComputationFailedError, ComputationEndedError, SwarmscopeError, OSError) as error:

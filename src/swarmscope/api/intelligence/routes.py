@@ -13,7 +13,12 @@ from swarmscope.api.agents.shapes import time_json
 from swarmscope.api.incidents.endpoint import Call, JsonApiParts, json_route
 from swarmscope.api.request_times import parse_duration_ns, parse_time_ns
 from swarmscope.intelligence.agent_window import read_window
-from swarmscope.intelligence.computer import ComputationBusyError, ComputationEndedError, ComputationFailedError
+from swarmscope.intelligence.computer import (
+    ComputationBusyError,
+    ComputationEndedError,
+    ComputationFailedError,
+    Computer,
+)
 from swarmscope.intelligence.groups import Group, chosen_group
 from swarmscope.intelligence.jobs import Job, Jobs, TooManyJobsError
 from swarmscope.intelligence.measurement import KINDS, MODULE_KINDS, DeclaredModel, Measurement, Measuring
@@ -31,6 +36,7 @@ class IntelligenceApiParts(NamedTuple):
     """What the routes work with."""
 
     worker: IntelligenceWorker
+    computer: Computer
     jobs: Jobs
     clock: Clock
 
@@ -88,7 +94,7 @@ def _compute(parts: IntelligenceApiParts, call: Call) -> dict[str, Any]:
         except TooManyJobsError as error:
             raise refuse(str(error), 429) from None
     try:
-        done = parts.worker.computer.measure(measurement, parts.worker.settings.timeout_s)
+        done = parts.computer.measure(measurement, parts.worker.settings.timeout_s)
     except ComputationFailedError as error:
         raise refuse(str(error)) from None
     except ComputationBusyError as error:

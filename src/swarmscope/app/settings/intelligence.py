@@ -46,6 +46,10 @@ class IntelligenceSettings(Section):
         default=0.25, description="How much of one processor the measurements may take on average."
     )
 
+    niceness: Annotated[int, Field(ge=0, le=19)] = Field(
+        default=10, description="How far the process that measures stands back; what is asked for over HTTP does not."
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if WHOLE_FLEET in self.modules:
@@ -71,4 +75,5 @@ class IntelligenceSettings(Section):
             max_spans=self.max_spans,
             timeout_s=self.timeout.seconds,
             cpu_share=self.cpu_share,
+            niceness=self.niceness,
         )

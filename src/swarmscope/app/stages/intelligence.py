@@ -16,6 +16,7 @@ from swarmscope.app.settings import Settings
 from swarmscope.app.stages.agents import Fleet
 from swarmscope.app.stages.intake import Intake
 from swarmscope.intelligence.brain_window import BrainSource
+from swarmscope.intelligence.computer import Computer
 from swarmscope.intelligence.jobs import Jobs
 from swarmscope.intelligence.worker import IntelligenceWorker, Outlets, Sources
 from swarmscope.store.embedded.store import EmbeddedStore
@@ -26,6 +27,7 @@ class Intelligence:
     """What the rest of the program needs of it."""
 
     worker: IntelligenceWorker
+    computer: Computer
     jobs: Jobs
     routes: Sequence[BaseRoute]
     is_measuring: bool
@@ -39,6 +41,7 @@ class Intelligence:
             yield
         finally:
             self.jobs.close()
+            self.computer.close()
             self.worker.close()
 
 
@@ -55,10 +58,10 @@ def make_intelligence(
 
     sources = Sources(fleet.view, BrainSource(spans), tenants)
     worker = IntelligenceWorker(chosen.to_settings(), sources, Outlets(*outlets), clock, results)
-    jobs = Jobs(chosen.job_timeout.seconds)
+    computer, jobs = Computer(), Jobs(chosen.job_timeout.seconds, chosen.niceness)
     queue = parts.queue or QueryQueue(parts.run, settings.limits.max_concurrent_queries)
     shared = JsonApiParts(
         queue, timeout_s=chosen.timeout.seconds + 5, max_body_bytes=MAX_BODY_BYTES, on_request=parts.on_request
     )
-    routes = intelligence_routes(IntelligenceApiParts(worker, jobs, clock), shared)
-    return Intelligence(worker, jobs, routes, chosen.enabled)
+    routes = intelligence_routes(IntelligenceApiParts(worker, computer, jobs, clock), shared)
+    return Intelligence(worker, computer, jobs, routes, chosen.enabled)
