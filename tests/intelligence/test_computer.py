@@ -64,6 +64,17 @@ def test_it_ends_with_the_program():
         made.measure(of_model(COPIES), PATIENCE_S)
 
 
+def test_a_process_that_rested_is_made_anew():
+    made = Computer()
+    made.measure(of_model(COPIES), PATIENCE_S)
+    first = made._process
+    made._used_s -= 3600
+    made.measure(of_model(COPIES), PATIENCE_S)
+    assert first.poll() is not None
+    assert made._process is not first
+    made.close()
+
+
 def test_few_may_wait():
     made = Computer(max_waiting=1)
 

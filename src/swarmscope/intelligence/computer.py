@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import IO, Any
 
-from swarmscope.intelligence.measurement import CHECK_S, LENGTH, Failed, Finished, Measurement, Progressed
+from swarmscope.intelligence.measurement import CHECK_S, IDLE_S, LENGTH, Failed, Finished, Measurement, Progressed
 from swarmscope.model.errors import UnavailableError
 
 _THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -46,6 +46,7 @@ class Computer:
         self._turn = threading.Lock()
         self._waiting = threading.BoundedSemaphore(max_waiting)
         self._process: subprocess.Popen[bytes] | None = None
+        self._used_s = 0.0  # when it answered last
         self._closed = False
 
     def measure(
@@ -113,18 +114,20 @@ class Computer:
                     raise ComputationFailedError(told.why)
                 elif isinstance(told, Finished):
                     return told
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
-            process.kill()
-            process.wait()
-            self._process = None
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            self._end()
             raise ComputationEndedError(why[0]) from error
         finally:
+            self._used_s = time.monotonic()
             ended.set()
             watcher.join()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise UnavailableError("the program is about to end")
+        if time.monotonic() - self._used_s > IDLE_S / 2:
+            # It may be about to end by itself.
+            self._end()
         if self._process is None or self._process.poll() is not None:
             environment = {**os.environ, **dict.fromkeys(_THREAD_LIMITS, "1")}
             command = [sys.executable, "-m", "swarmscope.intelligence.computing", str(self._niceness)]
@@ -136,7 +139,10 @@ class Computer:
     def close(self) -> None:
         """End the process; a measurement under way fails."""
         self._closed = True
-        process = self._process
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import struct
 import sys
 import threading
@@ -14,21 +15,21 @@ from typing import IO
 import orjson
 
 from swarmscope.analysis.intelligence.errors import ModelError
-from swarmscope.intelligence.measurement import CHECK_S, LENGTH, Failed, Finished, Measurement, Progressed
+from swarmscope.intelligence.measurement import CHECK_S, IDLE_S, LENGTH, Failed, Finished, Measurement, Progressed
 from swarmscope.intelligence.measuring import measure
 
 _ORPHAN_S = 1.0
 
 
 def main() -> None:
-    """Work until the input ends, or the process that began this one does. The argument is a niceness."""
+    """Work until the input ends or rests, or the process that began this one ends. The argument is a niceness."""
     with contextlib.suppress(OSError):
         os.nice(int(sys.argv[1]))
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints does not disturb the answers
-    while True:
+    while select.select([source], [], [], IDLE_S)[0]:
         head = source.read(struct.calcsize(LENGTH))
         if len(head) < struct.calcsize(LENGTH):
             return

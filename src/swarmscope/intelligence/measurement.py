@@ -14,6 +14,7 @@ KINDS = ("phi", "emergence", "coherence", "coordination")
 MODULE_KINDS = KINDS[:3]  # of modules, which do not work together
 LENGTH = "<Q"  # before each message: its bytes
 CHECK_S = 0.2
+IDLE_S = 60.0  # after which the process ends, for it keeps 200 MB
 
 
 @dataclass(frozen=True, slots=True)
