@@ -39,13 +39,21 @@ class FleetWindow(NamedTuple):
         return np.bincount(self.spans.agent[mine], length_ns, len(self.agents)).astype(np.float64)
 
     def of_agents(self, names: Iterable[str]) -> FleetWindow:
-        """The same with all other agents' spans as nobody's."""
+        """The same with all other agents' spans as nobody's, from the first of theirs to the last.
+
+        Time before and after, in which none of them was there, would look as if they all rested together.
+        """
         wanted = set(names)
         kept = [at for at, name in enumerate(self.agents) if name in wanted]
         place = np.full(len(self.agents) + 1, -1, np.int64)
         place[kept] = np.arange(len(kept))
         spans = self.spans._replace(agent=place[self.spans.agent])
-        return self._replace(agents=tuple(self.agents[at] for at in kept), spans=spans)
+        theirs = spans.agent >= 0
+        range_ns = self.range_ns
+        if theirs.any():
+            first_ns, last_ns = int(spans.start_ns[theirs].min()), int(spans.end_ns[theirs].max())
+            range_ns = max(first_ns, range_ns[0]), min(last_ns, range_ns[1])
+        return FleetWindow(tuple(self.agents[at] for at in kept), spans, range_ns)
 
 
 def to_fleet_window(window: AgentWindow) -> FleetWindow:
